@@ -1,0 +1,1 @@
+//! Tests that cross parts; see `it/main.rs`.
