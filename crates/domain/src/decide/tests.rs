@@ -21,7 +21,10 @@ impl Bench {
     fn new() -> Self {
         let mut bench = Self { venue: Venue::new(SettingsRow::new("Park", START)), commands: 0, names: Vec::new() };
         bench.ok(0, r#"{"type":"product.create","product":{"name":"Hour","price":12.5,"category":"time","timeValueSeconds":3600}}"#);
-        bench.ok(0, r#"{"type":"product.create","product":{"name":"Socks","price":2,"category":"extra","required":true}}"#);
+        bench.ok(
+            0,
+            r#"{"type":"product.create","product":{"name":"Socks","price":2,"category":"extra","required":true}}"#,
+        );
         bench
     }
 
@@ -69,12 +72,16 @@ impl Bench {
             _ => None,
         });
         let id = line.expect("a line was sold");
-        self.run(minute, &format!(r#"{{"type":"transaction.correct","transactionId":"{id}","reason":"typed wrong",{fields}}}"#))
+        self.run(
+            minute,
+            &format!(r#"{{"type":"transaction.correct","transactionId":"{id}","reason":"typed wrong",{fields}}}"#),
+        )
     }
 
     fn session(&self, band: &str) -> SessionRow {
         let band = BarcodeId::parse(band).expect("a code");
-        let latest = self.venue.sessions().filter(|session| session.barcode_id == band).max_by_key(|session| session.created_at);
+        let latest =
+            self.venue.sessions().filter(|session| session.barcode_id == band).max_by_key(|session| session.created_at);
         latest.cloned().expect("a visit with that band")
     }
 
@@ -121,14 +128,21 @@ fn the_ids_of_rows_come_from_the_command() {
 fn a_group_sale_is_one_sale_over_all_its_bands() {
     let mut bench = Bench::new();
     let (hour, socks) = (bench.product("Hour").id, bench.product("Socks").id);
-    let line = |band: &str, product: &ProductId| format!(r#"{{"barcodeId":"{band}","productId":"{product}","quantity":1}}"#);
+    let line =
+        |band: &str, product: &ProductId| format!(r#"{{"barcodeId":"{band}","productId":"{product}","quantity":1}}"#);
     let lines = [line("A", &hour), line("B", &hour), line("A", &socks)].join(",");
     let sale = bench.ok(0, &format!(r#"{{"type":"sale.create","payment":"cash","lines":[{lines}]}}"#));
-    assert_eq!(bench.names, ["session:created", "transaction:created", "transaction:created", "session:created", "transaction:created"]);
+    assert_eq!(
+        bench.names,
+        ["session:created", "transaction:created", "transaction:created", "session:created", "transaction:created"]
+    );
     let ids: BTreeSet<_> = sale.events.iter().flat_map(|event| &event.changes).map(|change| &change.id).collect();
     assert_eq!(ids.len(), 5, "two visits and three lines, each with its own id");
     assert!(bench.venue.transactions().all(|line| line.payment.as_deref() == Some("cash")));
-    let nobody = bench.run(1, &format!(r#"{{"type":"sale.create","lines":[{},{}]}}"#, line("C", &hour), line("D", &ProductId::from("nope"))));
+    let nobody = bench.run(
+        1,
+        &format!(r#"{{"type":"sale.create","lines":[{},{}]}}"#, line("C", &hour), line("D", &ProductId::from("nope"))),
+    );
     assert_eq!(nobody, Err(Rejection::UnknownProduct { product_id: "nope".to_owned() }));
 }
 
@@ -190,11 +204,19 @@ fn an_overdue_band_keeps_its_place_until_the_clock_releases_it() {
     bench.run_at(START.plus(65 * MINUTE), &release, Catalogue::Now).expect("it is due");
     assert_eq!((bench.names.as_slice(), bench.venue.playing()), (["session:ended".to_owned()].as_slice(), 0));
     let session = bench.session("B-1");
-    assert_eq!((session.played_ms, session.overstay_ms), (60 * MINUTE, 5 * MINUTE), "the last segment is not given back");
+    assert_eq!(
+        (session.played_ms, session.overstay_ms),
+        (60 * MINUTE, 5 * MINUTE),
+        "the last segment is not given back"
+    );
     let segment = bench.venue.segments_of(&session.id).next().expect("it played");
     assert_eq!((segment.ended_at, segment.closed_by), (Some(START.plus(60 * MINUTE)), Some(ClosedBy::Clock)));
     assert_eq!(session.person_at, START, "the clock is no person");
-    assert_eq!(bench.run_at(START.plus(70 * MINUTE), &release, Catalogue::Now), Err(Rejection::NotPlaying), "only once");
+    assert_eq!(
+        bench.run_at(START.plus(70 * MINUTE), &release, Catalogue::Now),
+        Err(Rejection::NotPlaying),
+        "only once"
+    );
 }
 
 #[test]
@@ -216,7 +238,10 @@ fn a_top_up_while_playing_extends_and_while_overdue_starts_counting_then() {
     bench.sell(0, "B-1", "Hour", 1);
     bench.gate(0, "play", "B-1").expect("it has credit");
     bench.sell(30, "B-1", "Hour", 1);
-    assert_eq!((bench.remaining_minutes(30, "B-1"), bench.venue.segments_of(&bench.session("B-1").id).count()), (90, 1));
+    assert_eq!(
+        (bench.remaining_minutes(30, "B-1"), bench.venue.segments_of(&bench.session("B-1").id).count()),
+        (90, 1)
+    );
     bench.sell(124, "B-1", "Hour", 1);
     let session = bench.session("B-1");
     assert_eq!((bench.remaining_minutes(124, "B-1"), session.overstay_ms), (60, 4 * MINUTE));
@@ -235,7 +260,10 @@ fn out_closes_the_rest_and_the_band_starts_anew() {
     bench.sell(0, "B-1", "Hour", 1);
     let first = bench.session("B-1").id;
     bench.gate(1, "end", "B-1").expect("it is here");
-    assert_eq!((bench.names.as_slice(), bench.venue.listed_sessions().len()), (["session:ended".to_owned()].as_slice(), 0));
+    assert_eq!(
+        (bench.names.as_slice(), bench.venue.listed_sessions().len()),
+        (["session:ended".to_owned()].as_slice(), 0)
+    );
     assert_eq!(bench.gate(2, "play", "B-1"), Err(Rejection::UnknownBand));
     bench.sell(3, "B-1", "Hour", 1);
     assert_ne!(bench.session("B-1").id, first);
@@ -270,7 +298,10 @@ fn a_corrected_quantity_moves_money_and_credit() {
     assert_eq!((bench.session("B-1").credit_ms, bench.revenue(2).as_str()), (240 * MINUTE, "50"));
     let top = bench.venue.dashboard_stats(START).top_products;
     assert_eq!((top[0].total_quantity, top[0].total_revenue.to_string().as_str()), (4, "50"));
-    assert_eq!(bench.correct(3, &Decision::default_with_line("nope"), r#""quantity":1"#), Err(Rejection::UnknownTransaction));
+    assert_eq!(
+        bench.correct(3, &Decision::default_with_line("nope"), r#""quantity":1"#),
+        Err(Rejection::UnknownTransaction)
+    );
 }
 
 #[test]
@@ -288,9 +319,13 @@ fn a_refund_after_the_visit_moves_money_only() {
 fn a_sale_is_priced_by_the_catalogue_that_the_desk_showed() {
     let mut bench = Bench::new();
     let old = bench.product("Hour");
-    let changes = format!(r#"{{"type":"product.update","productId":"{}","changes":{{"price":20,"description":"now dearer"}}}}"#, old.id);
+    let changes = format!(
+        r#"{{"type":"product.update","productId":"{}","changes":{{"price":20,"description":"now dearer"}}}}"#,
+        old.id
+    );
     bench.ok(1, &changes);
-    let text = format!(r#"{{"type":"session.checkin","barcodeId":"B-1","products":[{{"id":"{}","quantity":1}}]}}"#, old.id);
+    let text =
+        format!(r#"{{"type":"session.checkin","barcodeId":"B-1","products":[{{"id":"{}","quantity":1}}]}}"#, old.id);
     let sale = Command::parse(&text).expect("a command");
     let shown = Catalogue::AsOf(BTreeMap::from([(old.id.clone(), Some(old.clone()))]));
     let decision = bench.run_at(START.plus(2 * MINUTE), &sale, shown.clone()).expect("never refused for that");
@@ -333,7 +368,10 @@ fn settings_change_field_by_field_and_capacity_says_so_last() {
     bench.settings(0, r#"{"logoUrl":"x.png","lowTimeSeconds":[600,120]}"#).expect("within bounds");
     assert_eq!(bench.names, ["system:settings:updated"]);
     let settings = bench.venue.settings();
-    assert_eq!((settings.max_occupancy, settings.site_name.as_str(), settings.low_time_seconds), (42, "Jump", [600, 120]));
+    assert_eq!(
+        (settings.max_occupancy, settings.site_name.as_str(), settings.low_time_seconds),
+        (42, "Jump", [600, 120])
+    );
     assert_eq!(settings.logo_url.as_deref(), Some("x.png"));
 }
 
@@ -342,7 +380,10 @@ fn the_currency_is_fixed_by_the_first_sale() {
     let mut bench = Bench::new();
     bench.settings(0, r#"{"currency":"KWD"}"#).expect("nothing was sold");
     assert_eq!(bench.product("Hour").price_minor.0, 12_500, "the same price in major units");
-    assert!(matches!(bench.settings(0, r#"{"currency":"JPY"}"#), Err(Rejection::Invalid { .. })), "12.5 yen is no price");
+    assert!(
+        matches!(bench.settings(0, r#"{"currency":"JPY"}"#), Err(Rejection::Invalid { .. })),
+        "12.5 yen is no price"
+    );
     bench.settings(0, r#"{"currency":"EUR"}"#).expect("nothing was sold");
     assert_eq!(bench.product("Hour").price_minor.0, 1_250);
     bench.sell(0, "B-1", "Hour", 1);
@@ -382,7 +423,10 @@ fn a_day_change_ends_what_has_run_its_days_and_lets_old_visits_go() {
     let two_days_on = day.end.plus(2 * DAY_MS);
     bench.run_at(two_days_on, &Command::DayChange, Catalogue::Now).expect("never refused");
     assert_eq!(bench.names, ["sync:rows"]);
-    assert!(bench.venue.sessions().all(|session| session.barcode_id.as_str() == "PLAYS"), "the other left the sync set");
+    assert!(
+        bench.venue.sessions().all(|session| session.barcode_id.as_str() == "PLAYS"),
+        "the other left the sync set"
+    );
     assert_eq!(bench.venue.transactions().count(), 1);
 }
 
@@ -431,19 +475,29 @@ fn a_moment_that_cannot_be_is_clamped_and_said() {
 
 #[test]
 fn needs_name_what_a_slice_must_hold() {
-    let check = |text: &str, expect: Needs| assert_eq!(needs(&Command::parse(text).expect("a command")), expect, "{text}");
+    let check =
+        |text: &str, expect: Needs| assert_eq!(needs(&Command::parse(text).expect("a command")), expect, "{text}");
     let band = BTreeSet::from([BarcodeId::parse("B-1").expect("a code")]);
     let product = BTreeSet::from([ProductId::from("p")]);
     for verb in ["play", "pause", "end"] {
-        check(&format!(r#"{{"type":"session.{verb}","barcodeId":"B-1"}}"#), Needs { bands: band.clone(), ..Needs::default() });
+        check(
+            &format!(r#"{{"type":"session.{verb}","barcodeId":"B-1"}}"#),
+            Needs { bands: band.clone(), ..Needs::default() },
+        );
     }
     let both = Needs { bands: band, products: product.clone(), ..Needs::default() };
     check(r#"{"type":"session.checkin","barcodeId":"B-1","products":[{"id":"p","quantity":1}]}"#, both.clone());
     check(r#"{"type":"sale.create","lines":[{"barcodeId":"B-1","productId":"p","quantity":1}]}"#, both);
     check(r#"{"type":"product.delete","productId":"p"}"#, Needs { products: product, ..Needs::default() });
     let line = Some(TransactionId::from("t"));
-    check(r#"{"type":"transaction.correct","transactionId":"t","quantity":1,"reason":"r"}"#, Needs { transaction: line, ..Needs::default() });
-    check(r#"{"type":"settings.update","changes":{"maxOccupancy":1}}"#, Needs { all_products: true, ..Needs::default() });
+    check(
+        r#"{"type":"transaction.correct","transactionId":"t","quantity":1,"reason":"r"}"#,
+        Needs { transaction: line, ..Needs::default() },
+    );
+    check(
+        r#"{"type":"settings.update","changes":{"maxOccupancy":1}}"#,
+        Needs { all_products: true, ..Needs::default() },
+    );
     assert!(needs(&Command::DayChange).everything);
     assert_eq!(needs(&Command::Release(SessionId::from("s"))).session, Some(SessionId::from("s")));
 }
@@ -470,7 +524,11 @@ use crate::figures::DashboardStats;
 
 impl Decision {
     fn default_with_line(id: &str) -> Self {
-        let event = Event { name: EventName::TransactionCreated, subject: Subject::Transaction(TransactionId::from(id)), changes: Vec::new() };
+        let event = Event {
+            name: EventName::TransactionCreated,
+            subject: Subject::Transaction(TransactionId::from(id)),
+            changes: Vec::new(),
+        };
         Self { events: vec![event], flags: Vec::new() }
     }
 }
