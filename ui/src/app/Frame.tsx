@@ -1,0 +1,58 @@
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Outlet, useLocation, useNavigate } from "react-router";
+import { ScanContext } from "../components/scan";
+import { VenueContext } from "../components/venueTime";
+import { BandCard } from "./BandCard";
+import { ErrorBoundary } from "./ErrorBoundary";
+import { Header } from "./Header";
+import { KeysHelp } from "./KeysHelp";
+import { Rail } from "./Rail";
+import { StaleBanner } from "./StaleBanner";
+import { useShortcuts } from "./shortcuts/useShortcuts";
+import { useVenueCustoms } from "./useVenueCustoms";
+import { VIEWS } from "./views";
+
+/** Rail, header and the one view; scans and keys are heard here, whatever has the focus. */
+export function Frame() {
+  const { t } = useTranslation();
+  const customs = useVenueCustoms();
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  const [helpOpen, setHelpOpen] = useState(false);
+  const scans = useShortcuts({
+    onView: (number) => {
+      const view = VIEWS[number - 1];
+      if (view) void navigate(`/${view.name}`);
+    },
+    onHelp: () => setHelpOpen(true),
+    onScan: (code) => void navigate(`${pathname}?card=${encodeURIComponent(code)}`),
+  });
+  return (
+    <VenueContext value={customs}>
+      <ScanContext value={scans}>
+        <div className="frame">
+          <a className="skip" href="#view" onClick={(event) => focusView(event)}>
+            {t("nav.skip")}
+          </a>
+          <Rail onHelp={() => setHelpOpen(true)} />
+          <Header />
+          <main id="view" className="view" tabIndex={-1}>
+            <StaleBanner />
+            <ErrorBoundary key={pathname}>
+              <Outlet />
+            </ErrorBoundary>
+          </main>
+        </div>
+        <BandCard />
+        <KeysHelp open={helpOpen} onClose={() => setHelpOpen(false)} />
+      </ScanContext>
+    </VenueContext>
+  );
+}
+
+/** The hash is the route's, so the skip link moves the focus by hand. */
+function focusView(event: React.MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("view")?.focus();
+}

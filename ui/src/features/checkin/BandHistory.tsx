@@ -1,0 +1,47 @@
+import { ChevronDown } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { useCustoms } from "../../components/venueTime";
+import type { TransactionWithRelations } from "../../ipc/bindings/TransactionWithRelations";
+import { formatMinor, formatTime } from "../../lib/format";
+import { majorToMinor } from "../../lib/money";
+
+/** What the band bought before, in one line; all of it one press further. */
+export function BandHistory({ lines }: { lines: readonly TransactionWithRelations[] }) {
+  const { t } = useTranslation();
+  const customs = useCustoms();
+  const latest = lines[0];
+  if (!latest) return <p className="quiet">{t("checkin.boughtNothing")}</p>;
+  const standing = lines.filter((line) => line.status !== "refunded").slice(0, 4);
+  const summary = standing.map((line) => `${line.quantity} × ${line.product.name}`).join(", ");
+  return (
+    <details className="band-history">
+      <summary>
+        <span className="band-history-line">
+          {t("checkin.bought")}: {summary || t("checkin.refunded")} · {formatTime(latest.createdAt, customs)}
+        </span>
+        <ChevronDown aria-label={t("checkin.history")} role="img" />
+      </summary>
+      <ul>
+        {lines.map((line) => (
+          <HistoryLine key={line.id} line={line} />
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+function HistoryLine({ line }: { line: TransactionWithRelations }) {
+  const { t } = useTranslation();
+  const customs = useCustoms();
+  const { decimals } = customs;
+  return (
+    <li className="figure">
+      <span className="quiet">{formatTime(line.createdAt, customs)}</span>
+      <span className="band-history-line">
+        {t("checkin.historyQuantity", { quantity: line.originalQuantity, name: line.product.name })}
+        {line.status !== "completed" && <em> · {t(`checkin.${line.status}`)}</em>}
+      </span>
+      <span>{formatMinor(majorToMinor(line.originalTotalPrice, decimals), customs)}</span>
+    </li>
+  );
+}

@@ -1,0 +1,78 @@
+import { ScanBarcode } from "lucide-react";
+import { useTranslation } from "react-i18next";
+import { StatusWord } from "../../components/StatusWord";
+import { TimeBar } from "../../components/TimeBar";
+import { useClock } from "../../components/useClock";
+import { WhenReady } from "../../components/WhenReady";
+import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
+import type { TransactionWithRelations } from "../../ipc/bindings/TransactionWithRelations";
+import type { VenueQuery } from "../../ipc/useVenueQuery";
+import { BandHistory } from "./BandHistory";
+
+interface BandPanelProps {
+  band: string | null;
+  session: VenueQuery<PlayerSession | null>;
+  history: VenueQuery<TransactionWithRelations[]>;
+}
+
+/** Who stands at the desk: the band, how it stands, what it bought before. */
+export function BandPanel({ band, session, history }: BandPanelProps) {
+  if (band === null) return <NoBand />;
+  return (
+    <section className="band-panel panel" aria-live="polite">
+      <WhenReady of={session}>
+        {(data) => (data ? <Visit session={data} /> : <NewVisit band={band} />)}
+      </WhenReady>
+      <WhenReady of={history}>{(lines) => <BandHistory lines={lines} />}</WhenReady>
+    </section>
+  );
+}
+
+function NoBand() {
+  const { t } = useTranslation();
+  return (
+    <section className="band-panel panel" data-empty>
+      <ScanBarcode aria-hidden />
+      <div>
+        <p className="band-code">{t("checkin.scanBand")}</p>
+        <p className="quiet">{t("checkin.scanBandHelp")}</p>
+      </div>
+    </section>
+  );
+}
+
+function NewVisit({ band }: { band: string }) {
+  const { t } = useTranslation();
+  return (
+    <div className="band-top">
+      <div className="band-who">
+        <h2 className="band-code code" title={band}>
+          {band}
+        </h2>
+        <p className="label">{t("checkin.newVisit")}</p>
+      </div>
+      <p className="quiet">{t("checkin.newVisitHelp")}</p>
+    </div>
+  );
+}
+
+function Visit({ session }: { session: PlayerSession }) {
+  const { t } = useTranslation();
+  const clock = useClock(session);
+  return (
+    <div data-level={clock.level}>
+      <div className="band-top">
+        <div className="band-who">
+          <h2 className="band-code code" title={session.barcodeId}>
+            {session.barcodeId}
+          </h2>
+          <StatusWord status={session.status} level={clock.level} />
+        </div>
+        <p className="band-clock figure">
+          {clock.face} {clock.level !== "over" && <span className="label">{t("checkin.left")}</span>}
+        </p>
+      </div>
+      <TimeBar share={clock.share} level={clock.level} />
+    </div>
+  );
+}

@@ -1,0 +1,29 @@
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { StatusWord, statusText } from "../../components/StatusWord";
+import { TimeBar } from "../../components/TimeBar";
+import { useClock } from "../../components/useClock";
+import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
+
+/** One band on the wall; a press opens its card. */
+export function MonitorTile({ session }: { session: PlayerSession }) {
+  const { t } = useTranslation();
+  const clock = useClock(session);
+  const status = t(statusText(session.status, clock.level));
+  return (
+    <Link
+      to={`?card=${encodeURIComponent(session.barcodeId)}`}
+      className="monitor-tile"
+      data-testid="monitor-tile"
+      data-barcode={session.barcodeId}
+      data-status={session.status}
+      data-level={clock.level}
+      aria-label={t("monitor.open", { code: session.barcodeId, status, time: clock.face })}
+    >
+      <span className="code">{session.barcodeId}</span>
+      <span className="monitor-clock figure">{clock.face}</span>
+      <StatusWord status={session.status} level={clock.level} />
+      <TimeBar share={clock.share} level={clock.level} />
+    </Link>
+  );
+}

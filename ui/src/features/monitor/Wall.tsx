@@ -1,0 +1,87 @@
+import { Search } from "lucide-react";
+import { useDeferredValue, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Action } from "../../components/Action";
+import { Blank } from "../../components/Blank";
+import { useHeldOrder } from "../../components/heldOrder";
+import { Pick } from "../../components/Pick";
+import { VirtualGrid } from "../../components/VirtualGrid";
+import { useCustoms, useVenueNow } from "../../components/venueTime";
+import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
+import { byUrgency } from "../../lib/clock";
+import { belongs, CHIPS, type Chip, countByChip, matches } from "./filter";
+import { MonitorTile } from "./MonitorTile";
+
+const TILE_REM = { row: 7, column: 13 };
+const idOf = (session: PlayerSession) => session.id;
+
+const CHIP_TEXTS: Record<Chip, string> = {
+  all: "monitor.all",
+  overdue: "monitor.overdue",
+  low: "monitor.low",
+  playing: "status.playing",
+  paused: "monitor.paused",
+  waiting: "monitor.waiting",
+};
+
+/** The wall of tiles, and what narrows it. */
+export function Wall({ sessions }: { sessions: readonly PlayerSession[] }) {
+  const { t } = useTranslation();
+  const [chip, setChip] = useState<Chip>("all");
+  const [search, setSearch] = useState("");
+  const sought = useDeferredValue(search);
+  const nowMs = useVenueNow();
+  const { lowTimeSeconds } = useCustoms();
+  const moment = { nowMs, lowTimeSeconds };
+  const sorted = useMemo(() => [...sessions].sort(byUrgency), [sessions]);
+  const counts = countByChip(sessions, moment);
+  const wanted = sorted.filter((session) => belongs(session, chip, moment) && matches(session, sought));
+  const shown = useHeldOrder(wanted, idOf);
+  const showAll = () => {
+    setChip("all");
+    setSearch("");
+  };
+
+  return (
+    <>
+      <div className="wall-tools">
+        <Pick
+          label={t("monitor.filter")}
+          labelHidden
+          value={chip}
+          onChange={setChip}
+          options={CHIPS.map((value) => ({ value, text: t(CHIP_TEXTS[value]), count: counts[value] }))}
+        />
+        <label className="wall-search">
+          <Search aria-hidden />
+          <span className="visually-hidden">{t("monitor.search")}</span>
+          <input
+            className="field-input"
+            type="search"
+            placeholder={t("monitor.search")}
+            value={search}
+            onChange={(event) => setSearch(event.target.value)}
+          />
+        </label>
+      </div>
+      {sessions.length === 0 && <Blank title={t("monitor.empty")} help={t("monitor.emptyHelp")} />}
+      {sessions.length > 0 && shown.length === 0 && (
+        <Blank
+          title={t("monitor.noMatch")}
+          action={<Action onPress={showAll}>{t("monitor.showAll")}</Action>}
+        />
+      )}
+      {shown.length > 0 && (
+        <VirtualGrid
+          label={t("monitor.sessions")}
+          items={shown}
+          idOf={idOf}
+          rowRem={TILE_REM.row}
+          columnRem={TILE_REM.column}
+        >
+          {(session) => <MonitorTile session={session} />}
+        </VirtualGrid>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+import type {
+  Accepted,
+  AppInfo,
+  Command,
+  QueryKey,
+  QueryReply,
+  Settlement,
+  SyncStatus,
+  VenueChoice,
+  VenueWish,
+} from "./types";
+
+/**
+ * The console core as the page sees it. Everything the page knows of the venue comes through here;
+ * there is one implementation for the shell and one in memory for tests and for `npm run dev`.
+ *
+ * Every promise that fails rejects with a [`Refusal`].
+ */
+export interface Ipc {
+  query(key: QueryKey): Promise<QueryReply>;
+  subscribe(keys: QueryKey[]): Promise<void>;
+  unsubscribe(keys: QueryKey[]): Promise<void>;
+  /** Calls `listener` with each push as it came, unchecked. The answer stops it. */
+  onUpdates(listener: (payload: unknown) => void): Promise<() => void>;
+  painted(pushId: number): Promise<void>;
+  /** Resolves when the command is durable on this desk's disk. */
+  execute(command: Command, commandId: string): Promise<Accepted>;
+  /** Resolves when the command is settled or rejected, or when `timeoutMs` are over. */
+  settled(commandId: string, timeoutMs: number): Promise<Settlement>;
+  status(): Promise<SyncStatus>;
+  venueChoice(): Promise<VenueChoice>;
+  chooseVenue(choice: VenueWish): Promise<VenueChoice>;
+  appInfo(): Promise<AppInfo>;
+}
+
+/** Why the core would not do something: a code for the page, a sentence for people. */
+export interface Refusal {
+  code: string;
+  message: string;
+}
+
+/** Reads whatever was thrown as a refusal, so that a page always has a sentence to show. */
+export function asRefusal(thrown: unknown): Refusal {
+  if (typeof thrown === "object" && thrown !== null && "code" in thrown && "message" in thrown) {
+    return { code: String(thrown.code), message: String(thrown.message) };
+  }
+  return { code: "unexpected", message: thrown instanceof Error ? thrown.message : String(thrown) };
+}

@@ -1,0 +1,23 @@
+import { invoke, isTauri } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+import type { Ipc } from "./client";
+
+/** True when the page runs inside the shell. */
+export const insideShell = isTauri;
+
+/** The core behind the shell's commands and its one push event. */
+export function createTauriIpc(): Ipc {
+  return {
+    query: (key) => invoke("query", { key }),
+    subscribe: (keys) => invoke("subscribe", { keys }),
+    unsubscribe: (keys) => invoke("unsubscribe", { keys }),
+    onUpdates: (listener) => listen("updates", (event) => listener(event.payload)),
+    painted: (pushId) => invoke("painted", { pushId }),
+    execute: (command, commandId) => invoke("execute", { command, commandId }),
+    settled: (commandId, timeoutMs) => invoke("settled", { commandId, timeoutMs }),
+    status: () => invoke("status"),
+    venueChoice: () => invoke("venue_choice"),
+    chooseVenue: (choice) => invoke("choose_venue", { choice }),
+    appInfo: () => invoke("app_info"),
+  };
+}

@@ -1,0 +1,6 @@
+import type { en } from "../en";
+import { desk } from "./desk";
+import { frame } from "./frame";
+import { office } from "./office";
+
+export const es: typeof en = { ...frame, ...desk, ...office };
