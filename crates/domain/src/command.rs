@@ -3,10 +3,12 @@
 //! A command names the wanted state ("play"), never "toggle" (`domain.md` rule 9). Parsing needs nothing
 //! of the venue; what does (does the product exist, has the currency these decimals) is [`crate::decide`]'s.
 
+mod bounds;
+mod fields;
+
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -17,6 +19,13 @@ use crate::{
     settings::SettingsChanges,
     wire::settings::read_settings_changes,
 };
+
+use fields::{
+    BandFields, CheckinFields, CorrectFields, CreateFields, DeleteFields, SaleFields, SettingsFields, UpdateFields,
+    bounded_lines,
+};
+
+pub(crate) use bounds::{bounded, bounded_text};
 
 /// Most lines of one sale.
 pub const LINES_MAX: usize = 30;
@@ -262,252 +271,4 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, InvalidCommand> {
 /// The start of a text that somebody sent, for a sentence about it.
 fn shorten(text: &str) -> String {
     text.chars().take(120).collect()
-}
-
-fn bounded_lines<L, T: From<L>>(lines: Vec<L>) -> Result<Vec<T>, InvalidCommand> {
-    if (1..=LINES_MAX).contains(&lines.len()) {
-        Ok(lines.into_iter().map(T::from).collect())
-    } else {
-        Err(InvalidCommand(format!("A sale has 1 to {LINES_MAX} lines.")))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BandFields {
-    #[serde(deserialize_with = "barcode")]
-    barcode_id: BarcodeId,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CheckinFields {
-    #[serde(deserialize_with = "barcode")]
-    barcode_id: BarcodeId,
-    products: Vec<CheckinLine>,
-}
-
-#[derive(Deserialize)]
-struct CheckinLine {
-    id: ProductId,
-    #[serde(deserialize_with = "quantity")]
-    quantity: u32,
-}
-
-#[derive(Deserialize)]
-struct SaleFields {
-    lines: Vec<SaleLineFields>,
-    #[serde(default, deserialize_with = "optional_name")]
-    payment: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SaleLineFields {
-    #[serde(deserialize_with = "barcode")]
-    barcode_id: BarcodeId,
-    product_id: ProductId,
-    #[serde(deserialize_with = "quantity")]
-    quantity: u32,
-}
-
-#[derive(Deserialize)]
-struct CreateFields {
-    product: ProductFields,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ProductFields {
-    #[serde(deserialize_with = "name")]
-    name: String,
-    #[serde(default, deserialize_with = "optional_text")]
-    description: Option<String>,
-    price: Amount,
-    #[serde(deserialize_with = "name")]
-    category: String,
-    #[serde(default)]
-    required: bool,
-    #[serde(default, deserialize_with = "time_value")]
-    time_value_seconds: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UpdateFields {
-    product_id: ProductId,
-    changes: ChangeFields,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ChangeFields {
-    #[serde(default, deserialize_with = "some_name")]
-    name: Option<String>,
-    #[serde(default, deserialize_with = "some_optional_text")]
-    description: Option<Option<String>>,
-    #[serde(default)]
-    price: Option<Amount>,
-    #[serde(default, deserialize_with = "some_name")]
-    category: Option<String>,
-    #[serde(default)]
-    required: Option<bool>,
-    #[serde(default, deserialize_with = "some_time_value")]
-    time_value_seconds: Option<Option<u32>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeleteFields {
-    product_id: ProductId,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CorrectFields {
-    transaction_id: TransactionId,
-    #[serde(default, deserialize_with = "some_quantity")]
-    quantity: Option<u32>,
-    #[serde(default)]
-    status: Option<String>,
-    #[serde(deserialize_with = "reason")]
-    reason: String,
-}
-
-#[derive(Deserialize)]
-struct SettingsFields {
-    changes: serde_json::Map<String, Value>,
-}
-
-// === conversions of fields
-
-impl From<CheckinLine> for Line {
-    fn from(line: CheckinLine) -> Self {
-        Self { product_id: line.id, quantity: line.quantity }
-    }
-}
-
-impl From<SaleLineFields> for SaleLine {
-    fn from(line: SaleLineFields) -> Self {
-        Self { barcode_id: line.barcode_id, line: Line { product_id: line.product_id, quantity: line.quantity } }
-    }
-}
-
-impl From<ProductFields> for NewProduct {
-    fn from(fields: ProductFields) -> Self {
-        let ProductFields { name, description, price, category, required, time_value_seconds } = fields;
-        Self { name, description, price, category, required, time_value_seconds }
-    }
-}
-
-impl ChangeFields {
-    fn into_changes(self) -> Result<ProductChanges, InvalidCommand> {
-        let Self { name, description, price, category, required, time_value_seconds } = self;
-        let changes = ProductChanges { name, description, price, category, required, time_value_seconds };
-        if changes == ProductChanges::default() {
-            return Err(InvalidCommand("Nothing was given to change.".to_owned()));
-        }
-        Ok(changes)
-    }
-}
-
-impl CorrectFields {
-    fn into_command(self) -> Result<Command, InvalidCommand> {
-        let correction = match (self.quantity, self.status.as_deref()) {
-            (Some(quantity), None) => Correction::Quantity(quantity),
-            (None, Some("refunded")) => Correction::Refund,
-            (Some(_), Some(_)) => return Err(InvalidCommand("Give a quantity or a refund, not both.".to_owned())),
-            (None, Some(_)) => return Err(InvalidCommand("The only status that can be set is refunded.".to_owned())),
-            (None, None) => return Err(InvalidCommand("Give the quantity that is right, or a refund.".to_owned())),
-        };
-        Ok(Command::Correct { transaction_id: self.transaction_id, correction, reason: self.reason })
-    }
-}
-
-// === values within bounds; they read a JSON value, so that the sentence is ours
-
-fn barcode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BarcodeId, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    value
-        .as_str()
-        .and_then(|text| BarcodeId::parse(text).ok())
-        .ok_or_else(|| serde::de::Error::custom(crate::band::InvalidBarcode))
-}
-
-fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    bounded(&value, 1, QUANTITY_MAX)
-        .ok_or_else(|| serde::de::Error::custom(format!("a quantity is a whole number from 1 to {QUANTITY_MAX}")))
-}
-
-fn some_quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    quantity(deserializer).map(Some)
-}
-
-fn time_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    if value.is_null() {
-        return Ok(None);
-    }
-    bounded(&value, 1, TIME_VALUE_MAX_SECONDS).map(Some).ok_or_else(|| {
-        serde::de::Error::custom(format!(
-            "a time value is a whole number of seconds from 1 to {TIME_VALUE_MAX_SECONDS}"
-        ))
-    })
-}
-
-fn some_time_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
-    time_value(deserializer).map(Some)
-}
-
-/// `value` as a whole number within `min..=max`; refused, not clamped.
-pub(crate) fn bounded(value: &Value, min: u32, max: u32) -> Option<u32> {
-    value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| (min..=max).contains(number))
-}
-
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    bounded_text(&value, 1, NAME_MAX_CHARS)
-        .ok_or_else(|| serde::de::Error::custom(format!("a name has 1 to {NAME_MAX_CHARS} characters")))
-}
-
-fn some_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    name(deserializer).map(Some)
-}
-
-fn optional_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    if value.is_null() {
-        return Ok(None);
-    }
-    bounded_text(&value, 1, NAME_MAX_CHARS)
-        .map(Some)
-        .ok_or_else(|| serde::de::Error::custom(format!("a payment has 1 to {NAME_MAX_CHARS} characters")))
-}
-
-fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    bounded_text(&value, 1, TEXT_MAX_CHARS)
-        .ok_or_else(|| serde::de::Error::custom(format!("a reason has 1 to {TEXT_MAX_CHARS} characters")))
-}
-
-fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    if value.is_null() {
-        return Ok(None);
-    }
-    bounded_text(&value, 0, TEXT_MAX_CHARS)
-        .map(|text| Some(text).filter(|text| !text.is_empty()))
-        .ok_or_else(|| serde::de::Error::custom(format!("a description has up to {TEXT_MAX_CHARS} characters")))
-}
-
-fn some_optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    optional_text(deserializer).map(Some)
-}
-
-/// `value` as a trimmed text of `min..=max` characters without control characters but new lines.
-pub(crate) fn bounded_text(value: &Value, min: usize, max: usize) -> Option<String> {
-    let text = value.as_str()?.trim();
-    let clean = !text.chars().any(|c| c.is_control() && c != '\n');
-    ((min..=max).contains(&text.chars().count()) && clean).then(|| text.to_owned())
 }
