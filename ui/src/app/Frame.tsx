@@ -32,9 +32,9 @@ export function Frame() {
     <VenueContext value={customs}>
       <ScanContext value={scans}>
         <div className="frame">
-          <a className="skip" href="#view" onClick={(event) => focusView(event)}>
+          <button type="button" className="skip" onClick={focusView}>
             {t("nav.skip")}
-          </a>
+          </button>
           <Rail onHelp={() => setHelpOpen(true)} />
           <Header />
           <main id="view" className="view" tabIndex={-1}>
@@ -51,8 +51,7 @@ export function Frame() {
   );
 }
 
-/** The hash is the route's, so the skip link moves the focus by hand. */
-function focusView(event: React.MouseEvent): void {
-  event.preventDefault();
+/** Past the rail and the header, for whoever comes by keyboard. */
+function focusView(): void {
   document.getElementById("view")?.focus();
 }

@@ -3,6 +3,12 @@ import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./chart.css";
 
+/** uPlot lays out in pixels of the canvas. */
+const AXIS_PX = 28;
+const CHARACTER_PX = 8;
+/** So few places are all named, if need be in short. */
+const FEW_PLACES = 6;
+
 interface ChartProps {
   name: string;
   labels: readonly string[];
@@ -28,6 +34,7 @@ export function Chart({ name, labels, values, kind, format }: ChartProps) {
         element,
       );
     };
+    void document.fonts?.ready.then(draw);
     const resized = new ResizeObserver(draw);
     const themed = new MutationObserver(draw);
     resized.observe(element);
@@ -48,7 +55,7 @@ function look(element: HTMLElement, { labels, values, kind, format }: Omit<Chart
   const axis = { stroke: colour("--ink-quiet"), font, ticks: { show: false } };
   const paths =
     kind === "bars"
-      ? UPlot.paths.bars?.({ size: [0.62, 72], radius: 0.15 })
+      ? UPlot.paths.bars?.({ size: [0.62, 40], radius: 0.15 })
       : UPlot.paths.stepped?.({ align: 1 });
   const edge = kind === "bars" ? 0.6 : 0;
   return {
@@ -62,12 +69,19 @@ function look(element: HTMLElement, { labels, values, kind, format }: Omit<Chart
       {
         ...axis,
         grid: { show: false },
-        splits: () => values.map((_, index) => index).filter((index) => index % stride(values.length) === 0),
-        values: (_: UPlot, splits: number[]) => splits.map((at) => labels[at] ?? ""),
+        size: AXIS_PX,
+        splits: (plot: UPlot) => {
+          const every = stride(labels, plot.width);
+          return values.map((_, index) => index).filter((index) => index % every === 0);
+        },
+        values: (plot: UPlot, splits: number[]) => {
+          const room = Math.floor((plot.width * 0.75) / (splits.length * CHARACTER_PX));
+          return splits.map((at) => clipped(labels[at] ?? "", room));
+        },
       },
       {
         ...axis,
-        size: 84,
+        size: (_: UPlot, shown: string[] | null) => AXIS_PX + CHARACTER_PX * longest(shown ?? []),
         grid: { stroke: colour("--border"), width: 1 },
         values: (_: UPlot, splits: number[]) => splits.map(format),
       },
@@ -86,6 +100,16 @@ function look(element: HTMLElement, { labels, values, kind, format }: Omit<Chart
 }
 
 /** Every how many places one is named, so that names don't run into each other. */
-function stride(count: number): number {
-  return Math.max(1, Math.ceil(count / 8));
+function stride(labels: readonly string[], widthPx: number): number {
+  if (labels.length <= FEW_PLACES) return 1;
+  const room = Math.max(1, Math.floor((widthPx * 0.8) / ((longest(labels) + 2) * CHARACTER_PX)));
+  return Math.max(1, Math.ceil(labels.length / room));
+}
+
+function clipped(text: string, room: number): string {
+  return text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`;
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map((text) => text.length));
 }

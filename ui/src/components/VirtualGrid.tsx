@@ -12,17 +12,19 @@ interface VirtualGridProps<T> {
   children: (item: T) => React.ReactNode;
 }
 
-const GAP_REM = 0.5;
+/** Between tiles; the rows of a list touch. */
+const TILE_GAP_REM = 0.5;
 
 /** A list or a wall of any length, of which only what can be seen is in the page. */
 export function VirtualGrid<T>({ label, items, idOf, rowRem, columnRem, children }: VirtualGridProps<T>) {
   const place = useRef<HTMLDivElement>(null);
   const rem = useRemPx();
-  const columns = useColumns(place, columnRem && columnRem * rem, GAP_REM * rem);
+  const gap = columnRem ? TILE_GAP_REM : 0;
+  const columns = useColumns(place, columnRem && columnRem * rem, gap * rem);
   const rows = useVirtualizer({
     count: Math.ceil(items.length / columns),
     getScrollElement: () => place.current,
-    estimateSize: () => (rowRem + GAP_REM) * rem,
+    estimateSize: () => (rowRem + gap) * rem,
     overscan: 4,
   });
   const shown = rows
@@ -34,7 +36,7 @@ export function VirtualGrid<T>({ label, items, idOf, rowRem, columnRem, children
     );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <div ref={place} className="virtual-grid" tabIndex={0} role="group" aria-label={label}>
+    <section ref={place} className="virtual-grid" tabIndex={0} aria-label={label}>
       <ul style={{ height: rows.getTotalSize() }}>
         {shown.map(({ item, top, column, index }) => (
           <li
@@ -44,15 +46,15 @@ export function VirtualGrid<T>({ label, items, idOf, rowRem, columnRem, children
             style={{
               top,
               height: rowRem * rem,
-              left: `${(column * 100) / columns}%`,
-              width: `calc(${100 / columns}% - ${columns > 1 ? "var(--space-8)" : "0rem"})`,
+              left: `calc((100% + ${gap}rem) * ${column / columns})`,
+              width: `calc((100% + ${gap}rem) / ${columns} - ${gap}rem)`,
             }}
           >
             {children(item)}
           </li>
         ))}
       </ul>
-    </div>
+    </section>
   );
 }
 
@@ -70,9 +72,10 @@ function useColumns(
   useEffect(() => {
     const element = place.current;
     if (!element || !leastPx) return;
-    const fit = () => setColumns(Math.max(1, Math.floor((element.clientWidth + gapPx) / (leastPx + gapPx))));
-    fit();
-    const resized = new ResizeObserver(fit);
+    const refit = () =>
+      setColumns(Math.max(1, Math.floor((element.clientWidth + gapPx) / (leastPx + gapPx))));
+    refit();
+    const resized = new ResizeObserver(refit);
     resized.observe(element);
     return () => resized.disconnect();
   }, [place, leastPx, gapPx]);

@@ -19,7 +19,7 @@ export function BandHistory({ lines }: { lines: readonly TransactionWithRelation
         <span className="band-history-line">
           {t("checkin.bought")}: {summary || t("checkin.refunded")} · {formatTime(latest.createdAt, customs)}
         </span>
-        <ChevronDown aria-label={t("checkin.history")} role="img" />
+        <ChevronDown className="chevron" aria-label={t("checkin.history")} role="img" />
       </summary>
       <ul>
         {lines.map((line) => (

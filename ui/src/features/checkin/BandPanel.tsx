@@ -31,7 +31,7 @@ export function BandPanel({ band, session, history }: BandPanelProps) {
 function NoBand() {
   const { t } = useTranslation();
   return (
-    <section className="band-panel panel" data-empty>
+    <section className="band-panel band-nobody panel">
       <ScanBarcode aria-hidden />
       <div>
         <p className="band-code">{t("checkin.scanBand")}</p>

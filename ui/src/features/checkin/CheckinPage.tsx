@@ -49,6 +49,12 @@ export function CheckinPage() {
     document.querySelector<HTMLElement>("[data-band-field]")?.focus();
   };
 
+  /** What was refused goes back to its receipt; what was sold makes room for the next band. */
+  const close = () => {
+    if (desk.answer?.kind !== "refused") setSearch({});
+    desk.dismiss();
+  };
+
   return (
     <div className="page checkin">
       <h1 className="visually-hidden">{t("checkin.title")}</h1>
@@ -61,7 +67,7 @@ export function CheckinPage() {
       </section>
       <section className="checkin-right panel">
         {desk.answer ? (
-          <SaleAnswer answer={desk.answer} undoing={desk.undoing} onUndo={desk.undo} onClose={desk.dismiss} />
+          <SaleAnswer answer={desk.answer} undoing={desk.undoing} onUndo={desk.undo} onClose={close} />
         ) : (
           <Receipt
             band={band}

@@ -2,7 +2,7 @@ import { Minus, Plus, Receipt as ReceiptIcon } from "lucide-react";
 import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
-import { Blank } from "../../components/Blank";
+import "../../components/blank.css";
 import { useCustoms } from "../../components/venueTime";
 import { spokenDuration } from "../../lib/duration";
 import { formatMinor } from "../../lib/format";
@@ -50,7 +50,7 @@ export function Receipt({
         </p>
       )}
       {receipt.lines.length === 0 ? (
-        <Blank title={t("checkin.emptyReceipt")} />
+        <p className="blank quiet">{t("checkin.emptyReceipt")}</p>
       ) : (
         <ul className="receipt-lines">
           {receipt.lines.map((line) => (
@@ -59,7 +59,7 @@ export function Receipt({
         </ul>
       )}
       <footer className="receipt-foot">
-        <dl className="receipt-sums figure">
+        <dl className="receipt-sums figure" data-nothing={receipt.lines.length === 0 || undefined}>
           <div>
             <dt className="label">{t("checkin.time")}</dt>
             <dd className="receipt-time">{spokenDuration(receipt.seconds)}</dd>

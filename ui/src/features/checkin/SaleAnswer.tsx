@@ -48,7 +48,7 @@ export function SaleAnswer({ answer, undoing, onUndo, onClose }: SaleAnswerProps
           <Undo key={lines[0]?.id} busy={undoing} onUndo={() => onUndo(answer.sale, lines)} />
         )}
         <Action look="plain" size="large" onPress={onClose}>
-          {t("checkin.next")}
+          {t(answer.kind === "refused" ? "checkin.back" : "checkin.next")}
         </Action>
       </div>
     </div>

@@ -36,9 +36,12 @@ function withQuantity(lines: readonly Line[], productId: string, wanted: number)
   return lines.length >= MAX_LINES ? lines : [...lines, { productId, quantity }];
 }
 
-/** What the receipt of `band` shows: what was written for it, else what was begun without a band, else what is required. */
+/** What the receipt of `band` shows: what was written for it, else what was begun without a band and what is required. */
 export function linesOf(receipts: Receipts, band: string, preselected: readonly Line[]): readonly Line[] {
-  return receipts[band] ?? receipts[NO_BAND] ?? preselected;
+  const begun = receipts[NO_BAND] ?? [];
+  if (band === NO_BAND) return begun;
+  const picked = new Set(begun.map((line) => line.productId));
+  return receipts[band] ?? [...begun, ...preselected.filter((line) => !picked.has(line.productId))];
 }
 
 /** Required products that the band has not bought in this visit. */

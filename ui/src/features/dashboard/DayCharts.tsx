@@ -20,6 +20,7 @@ export function DayCharts({ series, topProducts }: DayChartsProps) {
   const formats = useMemo(
     () => ({
       money: (value: number) => formatMinor(majorToMinor(value, decimals), customs),
+      axisMoney: (value: number) => formatMinor(Math.round(value), { ...customs, decimals: 0 }),
       count: (value: number) => (Number.isInteger(value) ? formatNumber(value, customs) : ""),
     }),
     [customs, decimals],
@@ -36,7 +37,7 @@ export function DayCharts({ series, topProducts }: DayChartsProps) {
         heads={[t("dashboard.hour"), t("dashboard.money")]}
         rows={revenueByHour.map((hour) => [formatTime(hour.startsAt, customs), formats.money(hour.revenue)])}
         values={revenueByHour.map((hour) => hour.revenue)}
-        format={formats.money}
+        format={formats.axisMoney}
       />
       <Series
         title={t("dashboard.occupancyByQuarter")}
@@ -67,7 +68,7 @@ export function DayCharts({ series, topProducts }: DayChartsProps) {
           product.category,
         ])}
         values={topProducts.map((product) => product.totalRevenue)}
-        format={formats.money}
+        format={formats.axisMoney}
       />
     </div>
   );

@@ -50,7 +50,7 @@ function useSameWhileEqual<T>(value: T): T {
 function SeriesTable({ title, heads, rows }: Pick<SeriesProps, "title" | "heads" | "rows">) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-    <div className="series-table" tabIndex={0} role="group" aria-label={title}>
+    <section className="series-table" tabIndex={0} aria-label={title}>
       <table className="figure">
         <thead>
           <tr>
@@ -72,6 +72,6 @@ function SeriesTable({ title, heads, rows }: Pick<SeriesProps, "title" | "heads"
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -4,7 +4,7 @@ import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 import type { GateAnswer } from "./commands";
 import { GateRow } from "./GateRow";
 
-const ROW_REM = 4.25;
+const ROW_REM = 4;
 const idOf = (session: PlayerSession) => session.id;
 
 interface GateListProps {

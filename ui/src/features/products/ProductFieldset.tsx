@@ -20,14 +20,16 @@ export function ProductFieldset({ form, categories, currency, decimals }: Produc
   };
   return (
     <div className="product-fields">
-      <Field label={t("products.name")} fault={fault("name")} {...form.register("name")} />
-      <Field
-        label={t("products.category")}
-        help={t("products.categoryHelp")}
-        suggestions={categories}
-        fault={fault("category")}
-        {...form.register("category")}
-      />
+      <div className="product-fields-wide">
+        <Field label={t("products.name")} fault={fault("name")} {...form.register("name")} />
+        <Field
+          label={t("products.category")}
+          help={t("products.categoryHelp")}
+          suggestions={categories}
+          fault={fault("category")}
+          {...form.register("category")}
+        />
+      </div>
       <Field
         label={t("products.priceIn", { currency })}
         inputMode="decimal"

@@ -43,7 +43,6 @@ export function VenueSection({ form }: SectionProps) {
       <Field
         label={t("settings.operationalDayStart")}
         help={t("settings.operationalDayStartHelp")}
-        type="time"
         fault={fault("operationalDayStart")}
         {...form.register("operationalDayStart")}
       />

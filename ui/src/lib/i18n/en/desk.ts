@@ -47,7 +47,8 @@ export const desk = {
     savedHelp:
       "The sale of {{amount}} to {{code}} is saved on this desk. The server has not answered yet. Do not charge again.",
     refused: "Not sold",
-    next: "Ready for the next band",
+    next: "Next band",
+    back: "Back to the receipt",
     badBand: "This is not a band's code. Scan it again.",
   },
   gate: {

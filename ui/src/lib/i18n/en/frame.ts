@@ -28,9 +28,9 @@ export const frame = {
   },
   stale: {
     offline:
-      "No link to the server. What you see is as of {{time}}. Selling and boarding start again by themselves when the link is back.",
+      "No link to the server. What you see is as of {{time}}. You can sell and board again when the link is back.",
     offlineUnknown:
-      "No link to the server. What you see may be old. Selling and boarding start again by themselves when the link is back.",
+      "No link to the server. What you see may be old. You can sell and board again when the link is back.",
     connecting: "Connecting to the server. What you see may be a moment old.",
     catchingUp: "Catching up with the other desks. What you see may be a moment old.",
   },
@@ -71,7 +71,7 @@ export const frame = {
     keyViews: "Open a view (also Alt and the number)",
     keyHelp: "Show this help",
     keyBand: "Go to the band field",
-    keyClose: "Close, or start over",
+    keyClose: "Close what is open",
     scanner:
       "The scanner works on every view: at Check-in a scan loads the band, at the Gate it boards, everywhere else it shows the band's card.",
     close: "Close",

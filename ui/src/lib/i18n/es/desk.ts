@@ -35,7 +35,7 @@ export const desk: typeof source = {
     clear: "Vaciar",
     parked: "{{code}} tiene un tique sin terminar.",
     bringBack: "Recuperar",
-    done: "{{time}} añadidos",
+    done: "{{time}} más",
     doneExtras: "Vendido",
     has: "{{code}} tiene {{time}}",
     paid: "{{amount}} cobrados",
@@ -49,7 +49,8 @@ export const desk: typeof source = {
     savedHelp:
       "La venta de {{amount}} a {{code}} está guardada en este puesto. El servidor aún no ha respondido. No vuelvas a cobrar.",
     refused: "No vendido",
-    next: "Listo para la siguiente pulsera",
+    next: "Siguiente pulsera",
+    back: "Volver al tique",
     badBand: "Esto no es el código de una pulsera. Léela otra vez.",
   },
   gate: {
