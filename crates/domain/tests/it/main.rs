@@ -5,4 +5,5 @@ mod commands;
 mod days;
 mod laws;
 mod payloads;
+mod rows;
 mod venue;
