@@ -1,1 +1,39 @@
-// setup
+import "@testing-library/jest-dom/vitest";
+import { cleanup } from "@testing-library/react";
+import { afterEach, vi } from "vitest";
+
+// What jsdom has no layout, canvas or media for.
+class StillObserver {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+vi.stubGlobal("ResizeObserver", StillObserver);
+vi.stubGlobal("matchMedia", (media: string) => ({
+  media,
+  matches: false,
+  onchange: null,
+  addEventListener() {},
+  removeEventListener() {},
+}));
+for (const [name, size] of [
+  ["offsetHeight", 800],
+  ["offsetWidth", 1200],
+  ["clientWidth", 1200],
+  ["clientHeight", 800],
+] as const) {
+  Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => size });
+}
+vi.mock("uplot", () => ({
+  default: class {
+    static paths = {};
+    destroy() {}
+  },
+}));
+
+afterEach(() => {
+  cleanup();
+  localStorage.clear();
+  window.location.hash = "";
+  vi.useRealTimers();
+});

@@ -1,0 +1,34 @@
+import { act, screen, waitFor } from "@testing-library/react";
+import { beforeEach, expect, test } from "vitest";
+import { faultsOf } from "../test/axe";
+import { aVenue, openApp, stopClock } from "../test/openApp";
+
+beforeEach(stopClock);
+
+const PATHS = [
+  "/checkin",
+  "/checkin?band=B-104",
+  "/gate",
+  "/monitor",
+  "/monitor?card=B-105",
+  "/dashboard",
+  "/products",
+  "/settings",
+];
+const both = PATHS.flatMap((path) => [
+  ["en", path],
+  ["es", path],
+]) as ["en" | "es", string][];
+
+test.each(both)("in %s, %s can be used by everybody", async (language, path) => {
+  await openApp(path, aVenue(), language);
+  await waitFor(() => expect(screen.queryByText(/^(Getting|Recibiendo) /)).toBeNull());
+  expect(await faultsOf(document.body)).toEqual([]);
+});
+
+test.each(both)("in %s, %s without a link and without anybody can be used too", async (language, path) => {
+  const ipc = aVenue(0);
+  await openApp(path, ipc, language);
+  await act(async () => ipc.setLink({ link: "offline", offlineSince: "2026-11-21T13:02:00.000Z" }));
+  expect(await faultsOf(document.body)).toEqual([]);
+});

@@ -1,0 +1,130 @@
+import { act, screen, waitFor, within } from "@testing-library/react";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { aVenue, NOW, openApp, scan, sent, stopClock } from "../../test/openApp";
+
+beforeEach(stopClock);
+
+async function pick(name: string): Promise<HTMLElement> {
+  const tiles = await screen.findAllByTestId("product-tile");
+  const tile = tiles.find((candidate) => candidate.textContent?.startsWith(name));
+  if (!tile) throw new Error(`no tile ${name}`);
+  return tile;
+}
+
+describe("Check-in", () => {
+  test("asks for a band and shouts nothing else", async () => {
+    await openApp("/checkin");
+    expect(screen.getByText("Scan a band")).toBeInTheDocument();
+    expect(await screen.findByTestId("charge")).toHaveTextContent("Scan a band first");
+    expect(screen.getByTestId("charge")).toBeDisabled();
+  });
+
+  test("sells to a band that was typed by hand: time, price, answer", async () => {
+    const { ipc, user } = await openApp("/checkin");
+    await user.type(screen.getByTestId("band-input"), " b-900 ");
+    await user.click(screen.getByRole("button", { name: "Load" }));
+    expect(await screen.findByText("This band has no time yet.")).toBeInTheDocument();
+    await user.click(await pick("2 hours"));
+    await user.click(screen.getByRole("button", { name: "Charge €25.00" }));
+    const answer = await screen.findByTestId("checkin-answer");
+    expect(answer).toHaveTextContent("2 h added");
+    expect(answer).toHaveTextContent("B-900 has 2:00:00");
+    expect(sent(ipc)[0]?.command).toMatchObject({
+      type: "session.checkin",
+      barcodeId: "B-900",
+      products: [{ quantity: 1 }, { quantity: 1 }],
+    });
+    expect(screen.getByTestId("band-input")).toHaveFocus();
+  });
+
+  test("a scan loads the band wherever the focus is, with what it bought before", async () => {
+    const { user } = await openApp("/checkin");
+    await user.click(await pick("1 hour"));
+    scan("B-104-X");
+    scan("HTTPS://B.EXAMPLE/W/7F3A91C0D25E4B68A1F09C3D7E5B2A64-0007-XL-GRP");
+    expect(await screen.findByRole("heading", { name: /^HTTPS:/ })).toBeInTheDocument();
+    expect(await screen.findByText(/^Bought: 1 × 30 minutes, 1 × Grip socks/)).toBeInTheDocument();
+  });
+
+  test("undoes the sale, every line of it", async () => {
+    const { ipc, user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    await user.click(screen.getByTestId("charge"));
+    await user.click(await screen.findByRole("button", { name: /^Undo/ }));
+    expect(await screen.findByText("Sale undone")).toBeInTheDocument();
+    const refunds = sent(ipc).filter(({ command }) => command.type === "transaction.correct");
+    expect(refunds.map(({ command }) => command)).toEqual([
+      { type: "transaction.correct", transactionId: expect.any(String), status: "refunded", reason: "undo" },
+      { type: "transaction.correct", transactionId: expect.any(String), status: "refunded", reason: "undo" },
+    ]);
+    expect(ipc.venue.transactions.slice(0, 2).map((line) => line.status)).toEqual(["refunded", "refunded"]);
+  });
+
+  test("takes the undo away after ten seconds and leaves the answer", async () => {
+    const { user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    vi.useFakeTimers({ now: NOW, shouldAdvanceTime: true });
+    await user.click(screen.getByTestId("charge"));
+    await screen.findByRole("button", { name: /^Undo/ });
+    await act(() => vi.advanceTimersByTimeAsync(10_000));
+    expect(screen.queryByRole("button", { name: /^Undo/ })).toBeNull();
+    expect(screen.getByTestId("checkin-answer")).toHaveTextContent("1 h added");
+  });
+
+  test("a double tap sells once", async () => {
+    const { ipc, user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    await user.dblClick(screen.getByTestId("charge"));
+    await screen.findByTestId("checkin-answer");
+    expect(sent(ipc)).toHaveLength(1);
+  });
+
+  test("keeps the receipt when nothing was sold, and says why", async () => {
+    const ipc = aVenue();
+    const { user } = await openApp("/checkin?band=B-900", ipc);
+    await user.click(await pick("1 hour"));
+    await act(async () => ipc.setLink({ link: "offline", offlineSince: null, lastSyncAt: null }));
+    await user.click(screen.getByTestId("charge"));
+    const answer = await screen.findByTestId("checkin-answer");
+    expect(answer).toHaveTextContent("Not sold");
+    expect(answer).toHaveTextContent("No link to the server. Nothing was changed.");
+    await user.click(within(answer).getByRole("button", { name: "Back to the receipt" }));
+    expect(screen.getByRole("button", { name: "Charge €15.50" })).toBeInTheDocument();
+  });
+
+  test("says that a sale is saved while the server is silent, and does not offer to charge again", async () => {
+    const ipc = aVenue();
+    ipc.holdAnswers(true);
+    const { user } = await openApp("/checkin?band=B-900", ipc);
+    ipc.settled = (commandId, timeoutMs) =>
+      timeoutMs > 5_000 ? new Promise(() => undefined) : Promise.resolve({ commandId, state: "sent" });
+    await user.click(await pick("1 hour"));
+    await user.click(screen.getByTestId("charge"));
+    expect(await screen.findByText(/is saved on this desk/)).toBeInTheDocument();
+    expect(screen.queryByTestId("charge")).toBeNull();
+  });
+
+  test("another band's scan leaves an unfinished receipt where it can be found again", async () => {
+    const { user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    scan("B-901-A");
+    expect(await screen.findByText("B-900 has an unfinished receipt.")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Bring back" }));
+    await waitFor(() => expect(screen.getByTestId("charge")).toHaveTextContent("Charge €15.50"));
+  });
+
+  test("the band changes by itself when another desk sells to it", async () => {
+    const { ipc } = await openApp("/checkin?band=B-108");
+    expect(await screen.findByText("30:00")).toBeInTheDocument();
+    const [half] = ipc.venue.products;
+    const products = [{ id: half?.id, quantity: 1 }];
+    await act(async () => ipc.elsewhere({ type: "session.checkin", barcodeId: "B-108", products }));
+    expect(screen.getByText("1:00:00")).toBeInTheDocument();
+  });
+
+  test("a code that can be none is refused with a sentence", async () => {
+    const { user } = await openApp("/checkin");
+    await user.type(screen.getByTestId("band-input"), "{Enter}");
+    expect(await screen.findByRole("alert")).toHaveTextContent("This is not a band's code.");
+  });
+});

@@ -1,0 +1,133 @@
+import { act, screen, waitFor, within } from "@testing-library/react";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { aVenue, NOW, openApp, scan, sent, stopClock } from "../../test/openApp";
+import { isEcho, verbForScan } from "./scans";
+
+beforeEach(stopClock);
+
+async function row(code: string): Promise<HTMLElement> {
+  const rows = await screen.findAllByTestId("gate-row");
+  const found = rows.find((candidate) => candidate.dataset.barcode === code);
+  if (!found) throw new Error(`no row ${code}`);
+  return found;
+}
+
+async function answered(outcome: string, words: string | RegExp): Promise<void> {
+  await waitFor(() => expect(screen.getByTestId("gate-answer")).toHaveAttribute("data-outcome", outcome));
+  expect(screen.getByTestId("gate-answer")).toHaveTextContent(words);
+}
+
+async function type(
+  user: { type: (field: Element, text: string) => Promise<void> },
+  code: string,
+): Promise<void> {
+  await user.type(screen.getByTestId("gate-input"), `${code}{Enter}`);
+}
+
+describe("Gate", () => {
+  test("a waiting band goes in, with the time it has", async () => {
+    const { user } = await openApp("/gate");
+    await row("B-108");
+    await type(user, "B-108");
+    await answered("go", "GO30:00 leftB-108");
+    await waitFor(async () => expect((await row("B-108")).dataset.status).toBe("playing"));
+    expect(screen.getByText("free places")).toHaveTextContent("51 free places");
+  });
+
+  test("a band in flight goes out and keeps its time", async () => {
+    const { user, ipc } = await openApp("/gate");
+    await row("B-109");
+    await type(user, "B-109");
+    await answered("out", /OUT\d\d:\d\d kept/);
+    expect(sent(ipc).at(-1)?.command).toEqual({ type: "session.pause", barcodeId: "B-109" });
+  });
+
+  test.each([
+    ["B-777", "This band has no time yet. Send to the desk."],
+    ["B-108", "The park is full. Wait for a free place."],
+  ])("STOP for %s, with what to do", async (code, words) => {
+    const ipc = aVenue();
+    ipc.venue.settings.maxOccupancy = 1;
+    const { user } = await openApp("/gate", ipc);
+    await row("B-108");
+    await type(user, code);
+    await answered("stop", words);
+    expect(ipc.venue.sessions.find((session) => session.barcodeId === "B-108")?.status).toBe("waiting");
+  });
+
+  test("takes a scan whatever has the focus", async () => {
+    const { ipc } = await openApp("/gate");
+    await row("B-108");
+    scan("HTTPS://B.EXAMPLE/W/7F3A91C0D25E4B68A1F09C3D7E5B2A64-0007-XL-GRP", document.body);
+    await answered("out", "kept");
+    expect(sent(ipc)).toHaveLength(1);
+  });
+
+  test("loses no scan while the one before is underway, and hears an echo once", async () => {
+    const { ipc } = await openApp("/gate");
+    await row("B-108");
+    for (const code of ["B-0001", "B-0001", "B-0002"]) scan(code, document.body);
+    await waitFor(() => expect(sent(ipc)).toHaveLength(2));
+    expect(sent(ipc).map(({ command }) => command.barcodeId)).toEqual(["B-0001", "B-0002"]);
+  });
+
+  test("the answer grows quiet after four seconds and stays readable", async () => {
+    const { user } = await openApp("/gate");
+    await row("B-108");
+    vi.useFakeTimers({ now: NOW, shouldAdvanceTime: true });
+    await type(user, "B-108");
+    await answered("go", "30:00 left");
+    expect(screen.getByTestId("gate-answer")).toHaveAttribute("data-loud");
+    await act(() => vi.advanceTimersByTimeAsync(4_000));
+    expect(screen.getByTestId("gate-answer")).not.toHaveAttribute("data-loud");
+    expect(screen.getByTestId("gate-answer")).toHaveTextContent("30:00 left");
+  });
+
+  test("overdue stands first, in words too, and its only button is Out", async () => {
+    const { user, ipc } = await openApp("/gate");
+    const overdue = await row("B-105");
+    const inFlight = screen
+      .getAllByTestId("gate-row")
+      .filter((candidate) => candidate.dataset.status === "playing");
+    expect(inFlight[0]).toBe(overdue);
+    expect(overdue).toHaveTextContent(/Overdue\+01:1\d/);
+    expect(within(overdue).queryByTestId("gate-pause")).toBeNull();
+    await user.click(within(overdue).getByTestId("gate-end"));
+    await answered("out", "Visit ended");
+    expect(sent(ipc)[0]?.command).toEqual({ type: "session.end", barcodeId: "B-105" });
+  });
+
+  test("asks before time that was paid for is lost", async () => {
+    const { user, ipc } = await openApp("/gate");
+    await user.click(within(await row("B-108")).getByTestId("gate-end"));
+    const question = await screen.findByRole("alertdialog", { name: "Out for good?" });
+    expect(question).toHaveTextContent("B-108 has 30:00 left.");
+    expect(within(question).getByRole("button", { name: "Keep it" })).toHaveFocus();
+    await user.click(within(question).getByRole("button", { name: "Keep it" }));
+    expect(sent(ipc)).toEqual([]);
+  });
+
+  test("Play and Pause of a row do what they say", async () => {
+    const { user, ipc } = await openApp("/gate");
+    await user.click(within(await row("B-108")).getByTestId("gate-play"));
+    await answered("go", "B-108");
+    await user.click(within(await row("B-108")).getByTestId("gate-pause"));
+    await answered("out", "B-108");
+    expect(sent(ipc).map(({ command }) => command.type)).toEqual(["session.play", "session.pause"]);
+  });
+
+  test("what a scan asks for is a state, never a toggle", () => {
+    const { sessions } = aVenue().venue;
+    expect(verbForScan(sessions, "B-109")).toBe("session.pause");
+    expect(verbForScan(sessions, "B-108")).toBe("session.play");
+    expect(verbForScan(sessions, "B-000")).toBe("session.play");
+  });
+
+  test("an echo is the same band, at once", () => {
+    const first = { barcodeId: "B-1", atMs: 1_000 };
+    expect(isEcho(first, { barcodeId: "B-1", atMs: 2_499 })).toBe(true);
+    expect(isEcho(first, { barcodeId: "B-1", atMs: 2_500 })).toBe(false);
+    expect(isEcho(first, { barcodeId: "B-2", atMs: 1_001 })).toBe(false);
+    expect(isEcho(null, first)).toBe(false);
+  });
+});
