@@ -431,6 +431,25 @@ fn a_day_change_ends_what_has_run_its_days_and_lets_old_visits_go() {
 }
 
 #[test]
+fn a_visit_stays_in_the_sync_set_from_the_start_of_the_day_before() {
+    let mut bench = Bench::new();
+    let today = bench.venue.settings().day_rules().day_of(START);
+    let sale = format!(
+        r#"{{"type":"session.checkin","barcodeId":"B-1","products":[{{"id":"{}","quantity":1}}]}}"#,
+        bench.product("Hour").id
+    );
+    let out = Command::parse(r#"{"type":"session.end","barcodeId":"B-1"}"#).expect("a command");
+    let sale = Command::parse(&sale).expect("a command");
+    bench.run_at(today.start, &sale, Catalogue::Now).expect("a sale");
+    bench.run_at(today.start, &out, Catalogue::Now).expect("it is here");
+    let tomorrow = bench.run_at(today.end, &Command::DayChange, Catalogue::Now).expect("never refused");
+    assert_eq!(tomorrow.events, [], "touched at the very start of the day before");
+    let day_after = bench.venue.settings().day_rules().day_of(today.end).end;
+    bench.run_at(day_after, &Command::DayChange, Catalogue::Now).expect("never refused");
+    assert_eq!(bench.names, ["sync:rows"]);
+}
+
+#[test]
 fn credit_of_an_earlier_day_ends_when_it_is_paused() {
     let mut bench = Bench::new();
     bench.sell(0, "B-1", "Hour", 30);

@@ -138,6 +138,31 @@ fn the_fingerprint_is_over_the_intent_and_not_the_bytes() {
 }
 
 #[test]
+fn a_command_knows_its_type() {
+    let line = r#"{"barcodeId":"B","productId":"p","quantity":1}"#;
+    for (kind, fields) in [
+        ("session.checkin", r#""barcodeId":"B","products":[{"id":"p","quantity":1}]"#.to_owned()),
+        ("sale.create", format!(r#""lines":[{line}]"#)),
+        ("session.play", r#""barcodeId":"B""#.to_owned()),
+        ("session.pause", r#""barcodeId":"B""#.to_owned()),
+        ("session.end", r#""barcodeId":"B""#.to_owned()),
+        ("product.create", r#""product":{"name":"n","category":"c","price":1}"#.to_owned()),
+        ("product.update", r#""productId":"p","changes":{"price":1}"#.to_owned()),
+        ("product.delete", r#""productId":"p""#.to_owned()),
+        ("transaction.correct", r#""transactionId":"t","quantity":1,"reason":"r""#.to_owned()),
+        ("settings.update", r#""changes":{"maxOccupancy":1}"#.to_owned()),
+    ] {
+        let command = Command::parse(&format!(r#"{{"type":"{kind}",{fields}}}"#)).expect(kind);
+        assert_eq!(command.kind(), kind);
+        assert_eq!(
+            Command::from_fields(kind, &format!("{{{fields}}}")),
+            Ok(command),
+            "a REST call names its type otherwise"
+        );
+    }
+}
+
+#[test]
 fn commands_that_share_a_key_wait_for_each_other() {
     let keys = |text: &str| Command::parse(text).expect(text).keys().into_iter().collect::<Vec<_>>();
     let band = |code: &str| Key::Band(gangway_domain::band::BarcodeId::parse(code).expect("a code"));
