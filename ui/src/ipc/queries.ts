@@ -4,7 +4,7 @@ import { readPush } from "./push";
 import type { QueryKey, QueryReply, QueryUpdate } from "./types";
 
 /** What became of the pushes, for support and for tests. */
-export interface UpdateCounters {
+interface UpdateCounters {
   pushes: number;
   sets: number;
   invalidates: number;

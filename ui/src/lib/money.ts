@@ -1,10 +1,10 @@
 /** Why a typed amount is not one. */
-export type MoneyFault = "empty" | "notANumber" | "negative" | "tooManyDecimals" | "tooLarge";
+type MoneyFault = "empty" | "notANumber" | "negative" | "tooManyDecimals" | "tooLarge";
 
 export type ParsedMoney = { ok: true; minor: number } | { ok: false; fault: MoneyFault };
 
 /** The largest price the venue's server takes, in major units. */
-export const MAX_PRICE = 1_000_000;
+const MAX_PRICE = 1_000_000;
 
 /** Reads what a person typed as decimal text; `12,5` and `12.5` are both twelve and a half. Never rounds. */
 export function parseMoney(text: string, decimals: number): ParsedMoney {

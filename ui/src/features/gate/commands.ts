@@ -13,7 +13,7 @@ export type GateAnswer =
   | { outcome: "stop"; band: string; at: number; rejection: Rejection }
   | { outcome: "checking" | "saved"; band: string; at: number };
 
-export function answerTo(verb: Verb, band: string, outcome: Outcome, at: number): GateAnswer {
+function answerTo(verb: Verb, band: string, outcome: Outcome, at: number): GateAnswer {
   if (outcome.kind === "refused") return { outcome: "stop", band, at, rejection: outcome.rejection };
   if (outcome.kind === "saved") return { outcome: "saved", band, at };
   const session = sessionIn(outcome.result);

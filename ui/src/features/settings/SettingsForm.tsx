@@ -10,6 +10,9 @@ import { rejectionSentence } from "../../lib/i18n/rejection";
 import { DeskSection, PlacesSection, VenueSection } from "./sections";
 import { changesOf, draftOf, fieldsOf, type SettingsDraft, settingsSchema } from "./settingsForm";
 
+/** A reset that also forgets what was typed. */
+const CLEAN = { keepDirtyValues: false };
+
 /** The settings with everything typed so far; what other desks save meanwhile shows where nothing was typed. */
 export function SettingsForm({ settings }: { settings: SystemSettings }) {
   const { t } = useTranslation();
@@ -25,17 +28,17 @@ export function SettingsForm({ settings }: { settings: SystemSettings }) {
   const save = form.handleSubmit(async (draft) => {
     const changes = changesOf(settings, fieldsOf(draft));
     if (Object.keys(changes).length === 0) {
-      form.reset(draftOf(settings));
+      form.reset(draftOf(settings), CLEAN);
       return;
     }
     const next = await send({ type: "settings.update", changes }, setOutcome);
     if (!next) return;
     setOutcome(next);
-    if (next.kind !== "refused") form.reset(draft);
+    if (next.kind !== "refused") form.reset(draft, CLEAN);
   });
   const putBack = () => {
     setOutcome(null);
-    form.reset(draftOf(settings));
+    form.reset(draftOf(settings), CLEAN);
   };
 
   return (
@@ -48,9 +51,7 @@ export function SettingsForm({ settings }: { settings: SystemSettings }) {
       </div>
       <footer className="settings-foot panel">
         <div className="settings-said">
-          {outcome && changed === 0 ? (
-            <Said outcome={outcome} />
-          ) : outcome?.kind === "refused" ? (
+          {outcome && (changed === 0 || outcome.kind === "refused") ? (
             <Said outcome={outcome} />
           ) : (
             <p className="quiet">
