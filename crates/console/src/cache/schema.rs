@@ -1,0 +1,106 @@
+//! The file: its tables, its version, and what happens to one that is of no use.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::CacheError;
+
+/// "GWcc": a cache of Gangway, in SQLite's header.
+const APPLICATION_ID: i32 = 0x4757_6363;
+/// The version of the tables below. Another one is rebuilt, never migrated.
+const VERSION: i32 = 1;
+/// WAL is safe from this version of SQLite on.
+const SQLITE_MIN: i32 = 3_051_003;
+/// How long another process may hold the file.
+const BUSY_MS: u64 = 2_000;
+
+const TABLES: &str = "
+CREATE TABLE rows (
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    row TEXT NOT NULL,
+    PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch TEXT,
+    cursor INTEGER,
+    event_id TEXT,
+    state_hash TEXT,
+    last_sync_at INTEGER,
+    clock_offset_ms INTEGER NOT NULL DEFAULT 0,
+    clean INTEGER NOT NULL DEFAULT 1
+) STRICT;
+INSERT INTO meta (only) VALUES (1);
+";
+
+/// The rows of a snapshot that is being loaded.
+pub(super) const STAGED: &str = "
+CREATE TABLE staged (
+    collection TEXT NOT NULL,
+    id TEXT NOT NULL,
+    row TEXT NOT NULL,
+    PRIMARY KEY (collection, id)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Opens a cache of this version, or makes one in an empty file.
+pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
+    if rusqlite::version_number() < SQLITE_MIN {
+        return Err(CacheError::File(std::io::Error::other("SQLite is too old for write-ahead logs")));
+    }
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A power cut may lose the last commits, rows and cursor together: the log brings them again.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    match (application, version, tables) {
+        (0, 0, 0) => {
+            connection.execute_batch(&format!(
+                "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+            ))?;
+        }
+        (APPLICATION_ID, VERSION, _) => check_after_unclean_stop(&connection)?,
+        (APPLICATION_ID, newer, _) if newer > VERSION => return Err(useless("it is of a newer version")),
+        _ => return Err(useless("it is no cache of this program")),
+    }
+    connection.execute("UPDATE meta SET clean = 0", [])?;
+    Ok(connection)
+}
+
+fn check_after_unclean_stop(connection: &Connection) -> Result<(), CacheError> {
+    let clean: bool = connection.query_row("SELECT clean FROM meta", [], |row| row.get(0))?;
+    if clean {
+        return Ok(());
+    }
+    let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(useless("it is damaged")) }
+}
+
+fn useless(why: &str) -> CacheError {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB);
+    CacheError::Sqlite(rusqlite::Error::SqliteFailure(code, Some(why.to_owned())))
+}
+
+/// Moves the file and what belongs to it out of the way, under the first free name.
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, std::io::Error> {
+    let name = |suffix: &str, number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("{suffix}.aside-{number}"));
+        PathBuf::from(name)
+    };
+    let number = (1..).find(|number| !name("", *number).exists()).unwrap_or(0);
+    for suffix in ["-wal", "-shm"] {
+        let mut companion = path.as_os_str().to_owned();
+        companion.push(suffix);
+        if Path::new(&companion).exists() {
+            std::fs::rename(&companion, name(suffix, number))?;
+        }
+    }
+    std::fs::rename(path, name("", number))?;
+    Ok(name("", number))
+}

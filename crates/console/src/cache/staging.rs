@@ -1,0 +1,49 @@
+//! A snapshot beside the rows: staged while it comes in, swapped in when it is whole (`sync.md` rule 9).
+
+use gangway_domain::{hash::StateHash, time::VenueTime};
+use rusqlite::params;
+
+use super::{Cache, CacheError, schema, stand};
+use crate::{net::snapshot::SnapshotRow, sync::state::Held};
+
+impl Cache {
+    /// Begins a snapshot; what one before left is dropped.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn stage_begin(&mut self) -> Result<(), CacheError> {
+        self.connection.execute_batch(&format!("BEGIN; DROP TABLE IF EXISTS staged; {} COMMIT;", schema::STAGED))?;
+        Ok(())
+    }
+
+    /// Adds rows to the snapshot, and to its hash.
+    ///
+    /// # Errors
+    /// The file can't be written, or a row is no JSON.
+    pub fn stage(&mut self, rows: &[SnapshotRow], hash: &mut StateHash) -> Result<(), CacheError> {
+        let transaction = self.connection.transaction()?;
+        {
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO staged (collection, id, row) VALUES (?1, ?2, ?3)")?;
+            for SnapshotRow { collection, id, row } in rows {
+                hash.add(collection, id, row)?;
+                insert.execute(params![collection, id, row])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Puts the staged rows in the place of the old ones, in one transaction with where they stand.
+    ///
+    /// # Errors
+    /// The file can't be written, or nothing is staged. Nothing is changed then.
+    pub fn swap(&mut self, held: &Held, hash: StateHash, at: VenueTime) -> Result<(), CacheError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch("DROP TABLE rows; ALTER TABLE staged RENAME TO rows;")?;
+        stand(&transaction, held, &hash, at)?;
+        transaction.commit()?;
+        self.hash = hash;
+        Ok(())
+    }
+}

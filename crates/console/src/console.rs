@@ -1,0 +1,421 @@
+//! The handle: what the shell and `gangway-console` call.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use gangway_domain::{command::Command, ids::CommandId, time::VenueTime};
+use serde::{Deserialize, Serialize};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    cache::{Cache, Loaded},
+    core::{Core, Parts, View},
+    error::{ConsoleError, OpenError},
+    net::{
+        Chance, Clock, Realtime, Rest,
+        clock::{SystemChance, SystemClock},
+        rest::{Http, server_url},
+        socket::SocketIo,
+        supervisor::Supervisor,
+    },
+    outbox::{self, CommandState, Fate, Outbox, Taken, Tapped},
+    query::{
+        key::{QueryKey, Topic},
+        push::{self, Push},
+        rules::{Op, Update},
+    },
+    status::{Device, FoundBy, Freshness, SyncStatus},
+    sync::{
+        driver::{Driver, Running},
+        state::{LinkState, State},
+        venue_clock::VenueClock,
+    },
+};
+
+/// News of the link that may wait.
+const NEWS: usize = 256;
+/// Orders to the supervisor that may wait.
+const ORDERS: usize = 64;
+/// How long the tasks may take to end.
+const END_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How a console is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `http://host:port` of the server.
+    pub server: String,
+    /// What lets this device in.
+    pub token: Option<String>,
+    /// Where its files are; made with mode 0700.
+    pub data_dir: PathBuf,
+    /// What people call this desk.
+    pub device_name: Option<String>,
+}
+
+/// The edges of a console; a test or a simulator brings its own.
+pub struct Ports {
+    /// The doorbell.
+    pub realtime: Arc<dyn Realtime>,
+    /// The server's HTTP.
+    pub rest: Arc<dyn Rest>,
+    /// The machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The machine's randomness.
+    pub chance: Arc<dyn Chance>,
+}
+
+/// A command to be executed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecuteRequest {
+    /// `{type, …fields}`, as it came: amounts keep their digits.
+    pub command: Box<RawValue>,
+    /// Its id, any UUID; made here if there is none.
+    #[serde(default)]
+    pub command_id: Option<String>,
+    /// When it happened; now if there is none.
+    #[serde(default)]
+    pub occurred_at: Option<String>,
+    /// Send it although the desk would refuse it.
+    #[serde(default)]
+    pub force: Option<Force>,
+}
+
+/// Why a command is sent although the desk would refuse it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Force {
+    /// In the words of who does it.
+    pub reason: String,
+}
+
+/// What became of [`Console::execute`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Executed {
+    /// Its id.
+    pub command_id: String,
+    /// `pending`: durable on disk. Another state: the id was known.
+    pub state: CommandState,
+    /// Why the venue said no, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<Value>,
+}
+
+/// What a query answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// The data; null before the first snapshot.
+    pub data: Value,
+    /// How old it is.
+    pub freshness: Freshness,
+}
+
+/// A console. Cheap to clone; all clones are the same one.
+#[derive(Clone)]
+pub struct Console {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    lock: Mutex<Option<File>>,
+}
+
+impl Console {
+    /// Opens the console in its data folder and starts to keep a link. Answers from the cache at once,
+    /// whether the server is there or not.
+    ///
+    /// # Errors
+    /// Another process uses the folder, it can't be used, or the outbox can't be read.
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
+        let base = server_url(&options.server)?;
+        Self::open_with(&options.data_dir, options.device_name.as_deref(), |device| {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+            let token = options.token.as_deref();
+            Ok(Ports {
+                realtime: Arc::new(SocketIo::new(&base, token, device, clock.clone())),
+                rest: Arc::new(Http::new(base.clone(), token, device)?),
+                clock,
+                chance: Arc::new(SystemChance),
+            })
+        })
+    }
+
+    /// Opens a console with other edges; `ports` is told which device it is. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// As [`Console::open`].
+    pub fn open_with(
+        data_dir: &Path,
+        device_name: Option<&str>,
+        ports: impl FnOnce(&gangway_domain::ids::DeviceId) -> Result<Ports, OpenError>,
+    ) -> Result<Self, OpenError> {
+        let lock = lock_folder(data_dir)?;
+        let outbox = Outbox::open(&data_dir.join("outbox.sqlite"))?;
+        if let Some(name) = device_name {
+            outbox.name_device(name)?;
+        }
+        let device = Device { id: outbox.device().0.clone(), name: outbox.device_name()? };
+        let Ports { realtime, rest, clock, chance } = ports(outbox.device())?;
+        let (cache, loaded, notices) = open_cache(&data_dir.join("cache.sqlite"))?;
+        let state = State::new(loaded.held.clone(), &loaded.hash.to_hex(), loaded.tampered);
+        let view = first_view(loaded, clock.as_ref(), notices);
+        let (inputs, inputs_out) = mpsc::unbounded_channel();
+        let core = Core::new(Parts { rest, clock, chance: chance.clone(), cache, outbox, view, device, inputs });
+        let (news, news_out) = mpsc::channel(NEWS);
+        let (orders, orders_out) = mpsc::channel(ORDERS);
+        let (applied, applied_out) = watch::channel(None);
+        let supervisor = Supervisor { realtime, chance, news, orders: orders_out, applied: applied_out };
+        let driver = Driver {
+            core: core.clone(),
+            state,
+            news: news_out,
+            inputs: inputs_out,
+            orders,
+            applied,
+            running: Running::default(),
+        };
+        let tasks = vec![
+            tokio::spawn(supervisor.run()),
+            tokio::spawn(driver.run()),
+            tokio::spawn(outbox::sender::run(core.clone())),
+            tokio::spawn(push::run(core.clone())),
+        ];
+        Ok(Self { inner: Arc::new(Inner { core, tasks: Mutex::new(tasks), lock: Mutex::new(Some(lock)) }) })
+    }
+
+    /// Answers a query from what is held.
+    pub fn query(&self, key: &QueryKey) -> Answer {
+        let core = &self.inner.core;
+        let view = core.view();
+        // A key that may name a visit or a band is the first of them that there is.
+        let mut answers = key.topics().iter().filter_map(|topic| core.data(&view, topic));
+        let data = answers.find(|data| !data.is_null()).unwrap_or(Value::Null);
+        Answer { data, freshness: view.freshness() }
+    }
+
+    /// `subscriber` looks at these keys, until it lets go of them as often.
+    pub fn subscribe(&self, subscriber: &str, keys: Vec<QueryKey>) {
+        self.inner.core.desk().subscriptions.add(subscriber, keys);
+    }
+
+    /// `subscriber` lets go of these keys.
+    pub fn unsubscribe(&self, subscriber: &str, keys: Vec<QueryKey>) {
+        self.inner.core.desk().subscriptions.remove(subscriber, &keys);
+    }
+
+    /// `subscriber` is gone: a page that closed or was loaded again.
+    pub fn forget_subscriber(&self, subscriber: &str) {
+        self.inner.core.desk().subscriptions.forget(subscriber);
+    }
+
+    /// What is pushed from here on. Whoever is too slow is told that it missed some, and asks again.
+    pub fn pushes(&self) -> broadcast::Receiver<Push> {
+        self.inner.core.pushes.subscribe()
+    }
+
+    /// Everything that is looked at is pushed once more: for who missed pushes.
+    pub fn invalidate_all(&self) {
+        let core = &self.inner.core;
+        {
+            let now_us = core.clock.mono_us();
+            let mut desk = core.desk();
+            let again = |topic: &Topic| Update { topic: topic.clone(), op: Op::Invalidate { fallback: false } };
+            let updates = desk.subscriptions.topics().map(again).collect();
+            desk.pending.add(updates, now_us);
+        }
+        core.to_push.notify_one();
+    }
+
+    /// Takes a command: durable on disk when this returns, then sent until it is answered. A known id queues
+    /// nothing and answers that one's state.
+    ///
+    /// # Errors
+    /// `not_ready`, `offline`, `invalid_command`, `invalid_command_id`, `invalid_request`, `id_conflict`,
+    /// `disk`; nothing was taken.
+    pub async fn execute(&self, request: ExecuteRequest) -> Result<Executed, ConsoleError> {
+        let core = &self.inner.core;
+        let ExecuteRequest { command: text, command_id, occurred_at, force } = request;
+        let (based_on, has_link, now) = {
+            let view = core.view();
+            let held = view.held.as_ref().ok_or(ConsoleError::NotReady)?;
+            (held.position.clone(), view.has_link(), view.clock.at(core.clock.mono_ms()))
+        };
+        let id = match command_id {
+            Some(id) => id.parse().map_err(|_| ConsoleError::InvalidCommandId)?,
+            None => CommandId(core.chance.command_id()),
+        };
+        let command = Command::parse(text.get()).map_err(|error| ConsoleError::InvalidCommand(error.0))?;
+        let occurred_at = match occurred_at {
+            Some(moment) => VenueTime::from_iso(&moment)
+                .map_err(|_| ConsoleError::InvalidRequest("occurredAt is an ISO 8601 moment.".to_owned()))?,
+            None => now,
+        };
+        if !has_link && core.with_outbox(|outbox| outbox.fate(id))?.is_none() {
+            return Err(ConsoleError::Offline);
+        }
+        let force_reason = force.map(|force| force.reason);
+        let tapped = Tapped { id, command, text, occurred_at, based_on, force_reason, tapped_at: now };
+        let clock = core.clone();
+        let taken = core.outbox_blocking(move |outbox| outbox.take(&tapped, clock.venue_now())).await?;
+        match taken {
+            Taken::Conflict => Err(ConsoleError::IdConflict),
+            Taken::Known(fate) => {
+                Ok(Executed { command_id: fate.command_id, state: fate.state, rejection: fate.rejection })
+            }
+            Taken::New => {
+                core.tapped.notify_one();
+                core.status_moved();
+                Ok(Executed { command_id: id.to_string(), state: CommandState::Pending, rejection: None })
+            }
+        }
+    }
+
+    /// Waits until a command is answered and what it changed is on this desk's screens.
+    ///
+    /// # Errors
+    /// `unknown_command`, `not_settled` when the time is over, `disk`.
+    pub async fn settled(&self, command_id: &str, timeout: Duration) -> Result<Fate, ConsoleError> {
+        let mut progress = self.inner.core.progress();
+        let wait = async {
+            loop {
+                progress.borrow_and_update();
+                let fate = self.fate(command_id)?.ok_or(ConsoleError::UnknownCommand)?;
+                let seen = {
+                    let view = self.inner.core.view();
+                    fate.is_seen(view.held.as_ref().map(|held| &held.position))
+                };
+                if seen {
+                    return Ok(fate);
+                }
+                progress.changed().await.map_err(|_| ConsoleError::Closing)?;
+            }
+        };
+        tokio::time::timeout(timeout, wait).await.map_err(|_| ConsoleError::NotSettled)?
+    }
+
+    /// The way of a command so far; none if it is none of this desk's.
+    ///
+    /// # Errors
+    /// `invalid_command_id`, `disk`.
+    pub fn fate(&self, command_id: &str) -> Result<Option<Fate>, ConsoleError> {
+        let id = command_id.parse().map_err(|_| ConsoleError::InvalidCommandId)?;
+        Ok(self.inner.core.with_outbox(|outbox| outbox.fate(id))?)
+    }
+
+    /// How the console stands. Looks at the cache file too.
+    pub fn status(&self) -> SyncStatus {
+        self.inner.core.check_file();
+        let view = self.inner.core.view();
+        self.inner.core.status_of(&view)
+    }
+
+    /// The page has painted a push.
+    pub fn painted(&self, push_id: u64) {
+        let now_us = self.inner.core.clock.mono_us();
+        self.inner.core.desk().metrics.painted(push_id, now_us);
+    }
+
+    /// Ends the link, closes both files and lets go of the folder, within two seconds.
+    pub async fn shutdown(self) {
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in &tasks {
+            task.abort();
+        }
+        let ended = futures_util::future::join_all(tasks);
+        if tokio::time::timeout(END_TIMEOUT, ended).await.is_err() {
+            tracing::warn!("a task did not end in time");
+        }
+        self.inner.core.close();
+        self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl ExecuteRequest {
+    /// A command as a JSON value, with nothing else said about it.
+    ///
+    /// # Errors
+    /// `invalid_command`: the value can't be written as JSON.
+    pub fn of(command: &Value) -> Result<Self, ConsoleError> {
+        let command = to_raw_value(command).map_err(|error| ConsoleError::InvalidCommand(error.to_string()))?;
+        Ok(Self { command, command_id: None, occurred_at: None, force: None })
+    }
+}
+
+/// Makes the folder and locks it, until the file is closed or the process ends.
+fn lock_folder(folder: &Path) -> Result<File, OpenError> {
+    let named = folder.display().to_string();
+    let unusable = |reason| OpenError::Folder { folder: named.clone(), reason };
+    std::fs::create_dir_all(folder).map_err(unusable)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(unusable)?;
+    }
+    let file = File::create(folder.join("console.lock")).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { folder: named }),
+        Err(TryLockError::Error(reason)) => Err(unusable(reason)),
+    }
+}
+
+/// Opens and reads the cache. One that opens and can't be read is set aside as well.
+fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
+    let (mut cache, notice) = Cache::open(path)?;
+    match cache.load() {
+        Ok(loaded) => Ok((cache, loaded, notice.into_iter().collect())),
+        Err(error) if error.is_file_useless() => {
+            drop(cache);
+            let (mut cache, notice) = Cache::replace(path, &error)?;
+            let loaded = cache.load()?;
+            Ok((cache, loaded, vec![notice]))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn first_view(loaded: Loaded, clock: &dyn Clock, notices: Vec<String>) -> View {
+    let Loaded { held, mut venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
+    let clock_now_ms = clock.mono_ms();
+    let venue_clock = VenueClock::new(clock.wall(), clock_now_ms, clock_offset_ms);
+    let now = venue_clock.at(clock_now_ms);
+    if let Some(venue) = &mut venue {
+        venue.keep_totals(now);
+    }
+    for notice in &notices {
+        tracing::warn!(%notice, "the cache starts empty");
+    }
+    let mut view = View {
+        venue,
+        hash: held.as_ref().map(|_| hash.to_hex()),
+        head: held.as_ref().map_or(0, |held| held.position.seq),
+        held,
+        link: LinkState::Offline,
+        agreed: false,
+        file_differs: false,
+        clock: venue_clock,
+        last_sync_at,
+        offline_since: last_sync_at.or(Some(now)),
+        differs: None,
+        problem: None,
+        notices,
+    };
+    if tampered {
+        tracing::warn!("the rows on disk are not those that were committed; they are repaired from the server");
+        view.found(FoundBy::AtStart, now);
+    }
+    view
+}

@@ -1,0 +1,332 @@
+//! What the parts of a console share: the rows in memory, the two files, the ports, and who waits for what.
+//!
+//! Locks are held for one short, synchronous piece of work and never across an `await`; where two are held,
+//! the order is file, then [`View`], then [`Desk`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use gangway_domain::{
+    ids::{Epoch, Seq},
+    time::VenueTime,
+    venue::Venue,
+};
+use serde_json::Value;
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+
+use crate::{
+    cache::Cache,
+    metrics::Metrics,
+    net::{Chance, Clock, Rest},
+    outbox::{Outbox, OutboxError},
+    query::{answer, coalesce::Pending, key::Topic, push::Push, subscriptions::Subscriptions},
+    status::{Device, DifferenceReport, FoundBy, FreshState, Freshness, SyncStatus},
+    sync::{
+        input::Input,
+        state::{Held, LinkState},
+        venue_clock::VenueClock,
+    },
+};
+
+/// What queries see.
+#[derive(Debug)]
+pub(crate) struct View {
+    /// The confirmed rows; none before the first snapshot.
+    pub(crate) venue: Option<Venue>,
+    /// Where they stand.
+    pub(crate) held: Option<Held>,
+    /// Their hash.
+    pub(crate) hash: Option<String>,
+    /// The last place that the server named.
+    pub(crate) head: Seq,
+    /// The link.
+    pub(crate) link: LinkState,
+    /// The hashes agreed on this link.
+    pub(crate) agreed: bool,
+    /// The file was found changed, and is not repaired yet.
+    pub(crate) file_differs: bool,
+    /// Venue time.
+    pub(crate) clock: VenueClock,
+    /// When the server was last heard.
+    pub(crate) last_sync_at: Option<VenueTime>,
+    /// Since when there is no link.
+    pub(crate) offline_since: Option<VenueTime>,
+    /// What was last found to differ.
+    pub(crate) differs: Option<DifferenceReport>,
+    /// Why there is no link.
+    pub(crate) problem: Option<String>,
+    /// What was done with unusable files.
+    pub(crate) notices: Vec<String>,
+}
+
+impl View {
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness {
+            state: if self.link == LinkState::Live { FreshState::Live } else { FreshState::Stale },
+            as_of_seq: self.held.as_ref().map(|held| held.position.seq),
+            last_sync_at: self.last_sync_at.map(VenueTime::to_iso),
+        }
+    }
+
+    /// Whether a command can be sent: the socket stands.
+    pub(crate) fn has_link(&self) -> bool {
+        match self.link {
+            LinkState::Live | LinkState::CatchingUp => true,
+            LinkState::Connecting | LinkState::Offline => false,
+        }
+    }
+
+    /// Something was found to differ; what it is will be known with the server's rows.
+    pub(crate) fn found(&mut self, found: FoundBy, now: VenueTime) {
+        self.agreed = false;
+        if self.differs.as_ref().is_none_or(|report| report.repaired_at.is_some()) {
+            let found_at = now.to_iso();
+            self.differs = Some(DifferenceReport { found, found_at, repaired_at: None, rows: Vec::new() });
+        }
+    }
+}
+
+/// Who looks at what, and what is about to be pushed.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) pending: Pending,
+    pub(crate) metrics: Metrics,
+    pub(crate) status_moved: bool,
+    pub(crate) push_id: u64,
+}
+
+/// The shared middle.
+pub(crate) struct Core {
+    pub(crate) rest: Arc<dyn Rest>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
+    cache: Mutex<Option<Cache>>,
+    outbox: Arc<Mutex<Option<Outbox>>>,
+    view: RwLock<View>,
+    desk: Mutex<Desk>,
+    device: Device,
+    inputs: mpsc::UnboundedSender<Input>,
+    /// A command was taken.
+    pub(crate) tapped: Notify,
+    /// Something is there to be pushed.
+    pub(crate) to_push: Notify,
+    /// A fate or the cursor moved.
+    progress: watch::Sender<u64>,
+    /// Whether a command can be sent.
+    link: watch::Sender<bool>,
+    /// Pushes for who listens.
+    pub(crate) pushes: broadcast::Sender<Push>,
+}
+
+/// What a core is made of.
+pub(crate) struct Parts {
+    pub(crate) rest: Arc<dyn Rest>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) cache: Cache,
+    pub(crate) outbox: Outbox,
+    pub(crate) view: View,
+    pub(crate) device: Device,
+    pub(crate) inputs: mpsc::UnboundedSender<Input>,
+}
+
+/// Pushes that a slow listener may be behind; past it the listener is told that it missed some.
+const PUSHES_KEPT: usize = 1_024;
+
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { rest, clock, chance, cache, outbox, view, device, inputs } = parts;
+        Arc::new(Self {
+            rest,
+            clock,
+            chance,
+            cache: Mutex::new(Some(cache)),
+            outbox: Arc::new(Mutex::new(Some(outbox))),
+            view: RwLock::new(view),
+            desk: Mutex::new(Desk::default()),
+            device,
+            inputs,
+            tapped: Notify::new(),
+            to_push: Notify::new(),
+            progress: watch::Sender::new(0),
+            link: watch::Sender::new(false),
+            pushes: broadcast::Sender::new(PUSHES_KEPT),
+        })
+    }
+
+    // A panic elsewhere must not take the console down with it: what is behind a lock is valid between any
+    // two statements that hold it.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The cache; none once the console is closed.
+    pub(crate) fn cache(&self) -> MutexGuard<'_, Option<Cache>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Venue time now.
+    pub(crate) fn venue_now(&self) -> VenueTime {
+        self.view().clock.at(self.clock.mono_ms())
+    }
+
+    /// The log that is held; empty before the first snapshot.
+    pub(crate) fn epoch(&self) -> Epoch {
+        let view = self.view();
+        view.held.as_ref().map_or_else(|| Epoch(String::new()), |held| held.position.epoch.clone())
+    }
+
+    /// Works with the outbox on this thread.
+    pub(crate) fn with_outbox<T>(
+        &self,
+        work: impl FnOnce(&mut Outbox) -> Result<T, OutboxError>,
+    ) -> Result<T, OutboxError> {
+        with_open(&self.outbox, work)
+    }
+
+    /// Works with the outbox where waiting for the disk holds nobody up.
+    pub(crate) async fn outbox_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Outbox) -> Result<T, OutboxError> + Send + 'static,
+    ) -> Result<T, OutboxError> {
+        let outbox = self.outbox.clone();
+        match tokio::task::spawn_blocking(move || with_open(&outbox, work)).await {
+            Ok(result) => result,
+            Err(_) => Err(closed()),
+        }
+    }
+
+    /// Closes both files; nothing can be written afterwards.
+    pub(crate) fn close(&self) {
+        let cache = self.cache().take();
+        if let Some(cache) = cache
+            && let Err(error) = cache.close()
+        {
+            tracing::warn!(%error, "the cache was not closed cleanly; it is checked at the next start");
+        }
+        let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(outbox) = outbox
+            && let Err(error) = outbox.close()
+        {
+            tracing::warn!(%error, "the outbox was not closed cleanly");
+        }
+    }
+
+    /// Tells the synchronisation something. After the end nobody listens, and nobody needs to.
+    pub(crate) fn input(&self, input: Input) {
+        let _ = self.inputs.send(input);
+    }
+
+    /// A fate or the cursor moved: who waits looks again.
+    pub(crate) fn fates_changed(&self) {
+        self.progress.send_modify(|count| *count += 1);
+        self.status_moved();
+    }
+
+    pub(crate) fn progress(&self) -> watch::Receiver<u64> {
+        self.progress.subscribe()
+    }
+
+    pub(crate) fn link_changes(&self) -> watch::Receiver<bool> {
+        self.link.subscribe()
+    }
+
+    pub(crate) fn set_link(&self, up: bool) {
+        self.link.send_if_modified(|before| std::mem::replace(before, up) != up);
+    }
+
+    /// The status changed: who looks at it is told with the next frame that may.
+    pub(crate) fn status_moved(&self) {
+        self.desk().status_moved = true;
+        self.to_push.notify_one();
+    }
+
+    /// The data of a topic as it stands.
+    pub(crate) fn data(&self, view: &View, topic: &Topic) -> Option<Value> {
+        if *topic == Topic::SyncStatus {
+            return serde_json::to_value(self.status_of(view)).ok();
+        }
+        answer::compute(topic, view.venue.as_ref()?, view.clock.at(self.clock.mono_ms()))
+    }
+
+    /// The status as it stands.
+    pub(crate) fn status_of(&self, view: &View) -> SyncStatus {
+        let held = view.held.as_ref();
+        let pending = self.with_outbox(|outbox| outbox.pending(held.map(|held| &held.position)));
+        let metrics = self.desk().metrics.view();
+        SyncStatus {
+            link: view.link,
+            epoch: held.map(|held| held.position.epoch.0.clone()),
+            cursor: held.map(|held| held.position.seq),
+            head: held.map(|held| view.head.max(held.position.seq)),
+            pending: pending.unwrap_or(0),
+            attention: 0,
+            clock_offset_ms: view.clock.offset_ms(),
+            clock_uncertainty_ms: view.clock.uncertainty_ms(),
+            state_hash: view.hash.clone(),
+            in_sync: view.agreed && !view.file_differs,
+            last_sync_at: view.last_sync_at.map(VenueTime::to_iso),
+            offline_since: view.offline_since.map(VenueTime::to_iso),
+            hash_mismatches: metrics.link.hash_mismatches,
+            differs: view.differs.clone(),
+            problem: view.problem.clone(),
+            notices: view.notices.clone(),
+            device: self.device.clone(),
+            metrics,
+        }
+    }
+
+    /// Looks whether somebody else changed the cache file, and says so to the synchronisation.
+    pub(crate) fn check_file(&self) {
+        let mut cache = self.cache();
+        let Some(open) = cache.as_mut() else { return };
+        let differs = {
+            let view = self.view();
+            if view.file_differs {
+                return;
+            }
+            open.differs_from(view.held.as_ref())
+        };
+        match differs {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::warn!("another process changed the cache file; it is not trusted until it is repaired");
+                let now = self.venue_now();
+                {
+                    let mut view = self.view_mut();
+                    view.file_differs = true;
+                    view.found(FoundBy::FileChanged, now);
+                }
+                self.desk().metrics.link.file_changes += 1;
+                self.input(Input::FileDiffers);
+                self.status_moved();
+            }
+            Err(error) => tracing::warn!(%error, "the cache file can't be checked"),
+        }
+    }
+}
+
+fn with_open<T>(
+    outbox: &Mutex<Option<Outbox>>,
+    work: impl FnOnce(&mut Outbox) -> Result<T, OutboxError>,
+) -> Result<T, OutboxError> {
+    match outbox.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        Some(outbox) => work(outbox),
+        None => Err(closed()),
+    }
+}
+
+fn closed() -> OutboxError {
+    OutboxError::Sqlite(rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_MISUSE),
+        Some("the console is closed".to_owned()),
+    ))
+}

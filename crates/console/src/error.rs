@@ -1,0 +1,107 @@
+//! What a caller is told when something can't be done. Every code of the console is made here.
+
+use thiserror::Error;
+
+use crate::{cache::CacheError, outbox::OutboxError};
+
+/// A call that can't be done. [`ConsoleError::code`] is for programs, the text for people.
+#[derive(Debug, Error)]
+pub enum ConsoleError {
+    /// Nothing is known of the venue yet.
+    #[error("This desk has not seen the venue yet. It needs the server once before it can be used.")]
+    NotReady,
+    /// No link, and commands without one are not taken.
+    #[error("No link to the server. Nothing was saved; try again when the light is green.")]
+    Offline,
+    /// The command is invalid by itself.
+    #[error("{0}")]
+    InvalidCommand(String),
+    /// Its id was used for another command.
+    #[error("This command's id was used before for something else.")]
+    IdConflict,
+    /// The id is no UUID.
+    #[error("A command id is a UUID.")]
+    InvalidCommandId,
+    /// No command of this desk has that id.
+    #[error("This desk has no command with that id.")]
+    UnknownCommand,
+    /// There is no such query.
+    #[error("{0}")]
+    InvalidKey(String),
+    /// The request can't be read.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// There is no such operation.
+    #[error("There is no operation {0:?}.")]
+    UnknownOp(String),
+    /// No attention entry has that id.
+    #[error("There is no entry with that id.")]
+    UnknownEntry,
+    /// The command is on disk, and its outcome is not known yet.
+    #[error("The server has not answered in time. The command is saved and will be sent again.")]
+    NotSettled,
+    /// The disk refused.
+    #[error("The command could not be saved, so nothing was done: {0}")]
+    Disk(String),
+    /// The console is closing.
+    #[error("The console is closing.")]
+    Closing,
+}
+
+impl ConsoleError {
+    /// The snake_case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotReady => "not_ready",
+            Self::Offline => "offline",
+            Self::InvalidCommand(_) => "invalid_command",
+            Self::IdConflict => "id_conflict",
+            Self::InvalidCommandId => "invalid_command_id",
+            Self::UnknownCommand => "unknown_command",
+            Self::InvalidKey(_) => "invalid_key",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::UnknownOp(_) => "unknown_op",
+            Self::UnknownEntry => "unknown_entry",
+            Self::NotSettled => "not_settled",
+            Self::Disk(_) => "disk",
+            Self::Closing => "closing",
+        }
+    }
+}
+
+impl From<OutboxError> for ConsoleError {
+    fn from(error: OutboxError) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+/// Why a console can't be opened: one sentence.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Another process holds the folder.
+    #[error("Another Gangway console is using {folder}. Close it, or give this one its own --data-dir.")]
+    Locked {
+        /// Which.
+        folder: String,
+    },
+    /// The folder can't be used.
+    #[error("The data folder {folder} can't be used: {reason}.")]
+    Folder {
+        /// Which.
+        folder: String,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// The outbox is precious: a file that can't be read is never replaced.
+    #[error("{0}")]
+    Outbox(#[from] OutboxError),
+    /// Not even a new cache file could be made.
+    #[error("The local copy can't be kept: {0}.")]
+    Cache(#[from] CacheError),
+    /// The server's address is none.
+    #[error("{0:?} is no address of a server; it begins with http:// or https://.")]
+    Server(String),
+    /// The machine has no TLS to speak of.
+    #[error("Secure connections can't be set up: {0}.")]
+    Tls(String),
+}

@@ -1,0 +1,196 @@
+//! The edges: ports as traits, and what stands behind them in a shipped console.
+//!
+//! Everything above this module knows the ports only, so that a simulator can stand in for the network
+//! and the clock. Nothing here knows rows, queries or commands.
+
+pub mod clock;
+pub mod rest;
+pub mod snapshot;
+pub mod socket;
+pub mod supervisor;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures_util::future::BoxFuture;
+use gangway_domain::{
+    ids::{Epoch, EventId, Position, Seq},
+    time::VenueTime,
+};
+use serde_json::Value;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+use crate::sync::message::EventsPage;
+
+/// Signals of one link that wait to be read; past it the link has a gap.
+pub const INBOX_SIGNALS: usize = 4_096;
+
+/// The clock of this machine; never the venue's, which is this one moved by an offset.
+pub trait Clock: Send + Sync + 'static {
+    /// Microseconds since some moment before; never goes back.
+    fn mono_us(&self) -> u64;
+
+    /// What the wall clock says; may jump.
+    fn wall(&self) -> VenueTime;
+
+    /// Milliseconds since some moment before; never goes back.
+    fn mono_ms(&self) -> u64 {
+        self.mono_us() / 1_000
+    }
+}
+
+/// Randomness and ids.
+pub trait Chance: Send + Sync + 'static {
+    /// A number in `[0, 1)`.
+    fn fraction(&self) -> f64;
+
+    /// A fresh id for a command.
+    fn command_id(&self) -> uuid::Uuid;
+}
+
+/// One thing that came over a link, as it came: nothing is parsed on the socket's own task.
+#[derive(Clone, Debug)]
+pub enum Signal {
+    /// An event with all its arguments.
+    Event {
+        /// Its name.
+        name: String,
+        /// Its arguments.
+        args: Vec<Value>,
+        /// When it arrived, by [`Clock::mono_us`].
+        at_us: u64,
+    },
+    /// An event whose arguments are not JSON text.
+    NotText {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Where a link puts what it hears. Putting never waits: what does not fit is a gap, which the log heals.
+#[derive(Clone, Debug)]
+pub struct Inbox {
+    signals: mpsc::Sender<Signal>,
+    overflowed: Arc<AtomicBool>,
+    closed: Arc<watch::Sender<bool>>,
+}
+
+/// The reading end of an [`Inbox`].
+#[derive(Debug)]
+pub struct Outlet {
+    /// What was heard, in order.
+    pub signals: mpsc::Receiver<Signal>,
+    overflowed: Arc<AtomicBool>,
+    closed: watch::Receiver<bool>,
+}
+
+impl Inbox {
+    /// An inbox for one link.
+    pub fn new(capacity: usize) -> (Self, Outlet) {
+        let (sender, signals) = mpsc::channel(capacity);
+        let (closed, is_closed) = watch::channel(false);
+        let overflowed = Arc::new(AtomicBool::new(false));
+        let outlet = Outlet { signals, overflowed: overflowed.clone(), closed: is_closed };
+        (Self { signals: sender, overflowed, closed: Arc::new(closed) }, outlet)
+    }
+
+    /// Puts a signal in, or remembers that one was lost.
+    pub fn put(&self, signal: Signal) {
+        if self.signals.try_send(signal).is_err() {
+            self.overflowed.store(true, Ordering::Release);
+        }
+    }
+
+    /// The connection is gone. Never lost, however full the inbox is.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+    }
+}
+
+impl Outlet {
+    /// Whether signals were lost since the last call.
+    pub fn take_overflow(&self) -> bool {
+        self.overflowed.swap(false, Ordering::AcqRel)
+    }
+
+    /// What says that the connection is gone; the inbox being dropped means the same.
+    pub fn closed(&self) -> watch::Receiver<bool> {
+        self.closed.clone()
+    }
+}
+
+/// Why there is no link.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct LinkError(pub String);
+
+/// The doorbell: a connection over which the server says that something happened.
+pub trait Realtime: Send + Sync + 'static {
+    /// Opens a fresh connection; what is heard on it goes into `inbox`.
+    fn connect(&self, inbox: Inbox) -> BoxFuture<'_, Result<Box<dyn Connection>, LinkError>>;
+}
+
+/// One open connection. Dropping it closes it, in the background.
+pub trait Connection: Send + Sync {
+    /// Tells the server how far this console has applied (`sync:ack`).
+    fn ack(&self, position: Position) -> BoxFuture<'_, Result<(), LinkError>>;
+}
+
+/// Which events are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsAfter {
+    /// Those after this one.
+    pub after: Seq,
+    /// The id of the event there, if it is known; the server compares it (`sync.md` rule 8).
+    pub after_id: Option<EventId>,
+    /// Of this log.
+    pub epoch: Epoch,
+}
+
+/// What the server says to [`EventsAfter`].
+#[derive(Clone, Debug)]
+pub enum EventsAnswer {
+    /// A page of them.
+    Page(EventsPage),
+    /// The log can't say (410): another epoch, trimmed, or another history.
+    SnapshotRequired,
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RestError {
+    /// No answer of our server: unreachable, timed out, a proxy's page, a fault of the server.
+    #[error("no answer of the server: {0}")]
+    Link(String),
+    /// The server understood and refused: asking again the same way changes nothing.
+    #[error("the server refused ({status} {code}): {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Its snake_case code.
+        code: String,
+        /// Its sentence.
+        message: String,
+    },
+    /// An answer that can't be read.
+    #[error("the server's answer can't be read: {0}")]
+    Malformed(String),
+}
+
+/// The lines of a snapshot as they come in, in chunks.
+pub type SnapshotChunks = mpsc::Sender<Result<Vec<u8>, RestError>>;
+
+/// The server's HTTP: where truth comes from.
+pub trait Rest: Send + Sync + 'static {
+    /// `GET /api/sync/events`.
+    fn events(&self, after: EventsAfter) -> BoxFuture<'_, Result<EventsAnswer, RestError>>;
+
+    /// `GET /api/sync/snapshot`: sends its bytes into `chunks` until the end or a fault.
+    fn snapshot(&self, chunks: SnapshotChunks) -> BoxFuture<'_, ()>;
+
+    /// `POST /api/commands` with that body; the answer's `results` as JSON.
+    fn commands(&self, body: String) -> BoxFuture<'_, Result<Vec<Value>, RestError>>;
+}

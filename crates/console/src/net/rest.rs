@@ -1,0 +1,197 @@
+//! reqwest behind the [`Rest`] port. An answer counts only if it is our server's: no redirect is followed,
+//! and a page of HTML (a proxy, a captive portal) is no answer, whatever its status.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, future::BoxFuture};
+use gangway_domain::ids::DeviceId;
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::{EventsAfter, EventsAnswer, Rest, RestError, SnapshotChunks};
+use crate::{error::OpenError, sync::message::EventsPage};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two pieces of an answer; a snapshot may take long as a whole.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// For an answer that is small.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// The largest answer that is read at once: a page of events.
+const ANSWER_MAX_BYTES: usize = 64 << 20;
+/// Events of a page.
+const PAGE_EVENTS: u32 = 500;
+
+/// The server's HTTP.
+pub struct Http {
+    client: Client,
+    base: Url,
+}
+
+impl Http {
+    /// For the server at `base`, as this device.
+    ///
+    /// # Errors
+    /// The token can't be sent, or the machine can't do TLS.
+    pub fn new(base: Url, token: Option<&str>, device: &DeviceId) -> Result<Self, OpenError> {
+        let unusable = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
+        let mut headers = HeaderMap::new();
+        let device = HeaderValue::from_str(device.as_str()).map_err(|error| unusable(&error))?;
+        headers.insert("X-Device-Id", device);
+        if let Some(token) = token {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| unusable(&error))?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        // Another part of the process may have chosen already; ring is what the program ships with.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .default_headers(headers)
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()
+            .map_err(|error| unusable(&error))?;
+        Ok(Self { client, base })
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    async fn get_events(&self, after: EventsAfter) -> Result<EventsAnswer, RestError> {
+        let mut url = self.url("/api/sync/events");
+        url.query_pairs_mut()
+            .append_pair("after", &after.after.to_string())
+            .append_pair("epoch", after.epoch.as_str())
+            .append_pair("limit", &PAGE_EVENTS.to_string());
+        if let Some(id) = &after.after_id {
+            url.query_pairs_mut().append_pair("afterId", id.as_str());
+        }
+        let response = send(self.client.get(url).timeout(ANSWER_TIMEOUT)).await?;
+        if response.status() == StatusCode::GONE && is_json(&response) {
+            return Ok(EventsAnswer::SnapshotRequired);
+        }
+        let text = text(accepted(response).await?).await?;
+        EventsPage::parse(&text).map(EventsAnswer::Page).map_err(|error| RestError::Malformed(error.to_string()))
+    }
+
+    async fn get_snapshot(&self, chunks: &SnapshotChunks) -> Result<(), RestError> {
+        let request = self.client.get(self.url("/api/sync/snapshot")).header(ACCEPT, "application/x-ndjson");
+        let mut response = accepted(send(request).await?).await?;
+        while let Some(chunk) = response.chunk().await.map_err(|error| link_error(&error))? {
+            if chunks.send(Ok(chunk.to_vec())).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_commands(&self, body: String) -> Result<Vec<Value>, RestError> {
+        #[derive(Deserialize)]
+        struct Results {
+            results: Vec<Value>,
+        }
+        let request = self.client.post(self.url("/api/commands")).header(CONTENT_TYPE, "application/json");
+        let response = accepted(send(request.body(body).timeout(ANSWER_TIMEOUT)).await?).await?;
+        let results: Results =
+            serde_json::from_str(&text(response).await?).map_err(|error| RestError::Malformed(error.to_string()))?;
+        Ok(results.results)
+    }
+}
+
+impl Rest for Http {
+    fn events(&self, after: EventsAfter) -> BoxFuture<'_, Result<EventsAnswer, RestError>> {
+        self.get_events(after).boxed()
+    }
+
+    fn snapshot(&self, chunks: SnapshotChunks) -> BoxFuture<'_, ()> {
+        async move {
+            if let Err(error) = self.get_snapshot(&chunks).await {
+                // Nobody reads any more: then nobody needs to know.
+                let _ = chunks.send(Err(error)).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn commands(&self, body: String) -> BoxFuture<'_, Result<Vec<Value>, RestError>> {
+        self.post_commands(body).boxed()
+    }
+}
+
+async fn send(request: RequestBuilder) -> Result<Response, RestError> {
+    request.send().await.map_err(|error| link_error(&error))
+}
+
+fn link_error(error: &reqwest::Error) -> RestError {
+    // The sources hold what happened ("connection refused"); the outermost only the address.
+    let mut text = String::new();
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        text = error.to_string();
+        source = error.source();
+    }
+    RestError::Link(text)
+}
+
+fn is_json(response: &Response) -> bool {
+    let content = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = content.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl")
+}
+
+/// The response, if it is an answer of our server and says yes.
+async fn accepted(response: Response) -> Result<Response, RestError> {
+    let status = response.status();
+    if !is_json(&response) {
+        return Err(RestError::Link(format!("{status} without JSON: something else answered")));
+    }
+    if status.is_success() {
+        return Ok(response);
+    }
+    if status.is_client_error() && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Refusal {
+            error: String,
+            code: String,
+        }
+        let refusal: Refusal = serde_json::from_str(&text(response).await?).unwrap_or_default();
+        return Err(RestError::Refused { status: status.as_u16(), code: refusal.code, message: refusal.error });
+    }
+    Err(RestError::Link(format!("the server answered {status}")))
+}
+
+async fn text(mut response: Response) -> Result<String, RestError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| link_error(&error))? {
+        if bytes.len() + chunk.len() > ANSWER_MAX_BYTES {
+            return Err(RestError::Malformed("the answer is too large".to_owned()));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|error| RestError::Malformed(error.to_string()))
+}
+
+/// The address of a server as somebody wrote it.
+///
+/// # Errors
+/// It is none of HTTP.
+pub fn server_url(text: &str) -> Result<Url, OpenError> {
+    let wrong = || OpenError::Server(text.to_owned());
+    let mut url = Url::parse(text.trim()).map_err(|_| wrong())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(wrong());
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}

@@ -1,0 +1,138 @@
+//! rust_socketio behind the [`Realtime`] port, with its defects covered: its own reconnect is off, only the
+//! websocket transport is used, each try has a timeout and a fresh client, handlers parse nothing and never
+//! wait, closing happens in a task of its own, and nothing relies on an acknowledgement.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use gangway_domain::ids::{DeviceId, Position};
+use rust_socketio::{
+    Event, Payload, TransportType,
+    asynchronous::{Client, ClientBuilder},
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal};
+
+/// How long the handshake may take: a server that accepts and says nothing would block for ever.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long closing may take; it can hang.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Opens connections to one server.
+pub struct SocketIo {
+    url: String,
+    auth: Value,
+    clock: Arc<dyn Clock>,
+}
+
+impl SocketIo {
+    /// For the server at `base`, as this device.
+    pub fn new(base: &Url, token: Option<&str>, device: &DeviceId, clock: Arc<dyn Clock>) -> Self {
+        let mut url = base.clone();
+        url.set_path(&format!("{}/socket.io/", base.path().trim_end_matches('/')));
+        url.set_query(Some("profile=lean"));
+        let mut auth = Map::from_iter([("deviceId".to_owned(), json!(device))]);
+        if let Some(token) = token {
+            auth.insert("token".to_owned(), json!(token));
+        }
+        Self { url: url.to_string(), auth: Value::Object(auth), clock }
+    }
+
+    async fn open(&self, inbox: Inbox) -> Result<Box<dyn Connection>, LinkError> {
+        // The client returns before the server has let it in: what it hears first decides.
+        let (first, mut verdict) = mpsc::channel(1);
+        let client = self.builder(&inbox, &first).connect().await.map_err(|error| LinkError(error.to_string()))?;
+        let open = OpenSocket { client, inbox };
+        match verdict.recv().await {
+            Some(Ok(())) => Ok(Box::new(open)),
+            Some(Err(why)) => Err(LinkError(why)),
+            None => Err(LinkError("the connection closed".to_owned())),
+        }
+    }
+
+    fn builder(&self, inbox: &Inbox, first: &mpsc::Sender<Result<(), String>>) -> ClientBuilder {
+        let (closing, failing) = (inbox.clone(), inbox.clone());
+        let (on_open, on_close, on_error) = (first.clone(), first.clone(), first.clone());
+        let (hearing, clock) = (inbox.clone(), self.clock.clone());
+        ClientBuilder::new(self.url.clone())
+            .transport_type(TransportType::Websocket)
+            .reconnect(false)
+            .reconnect_on_disconnect(false)
+            .auth(self.auth.clone())
+            .on(Event::Connect, move |_, _| {
+                let _ = on_open.try_send(Ok(()));
+                async {}.boxed()
+            })
+            .on(Event::Close, move |_, _| {
+                let _ = on_close.try_send(Err("the server closed the connection".to_owned()));
+                closing.close();
+                async {}.boxed()
+            })
+            .on(Event::Error, move |payload, _| {
+                // After an error the client is not to be trusted: a fresh one is cheap.
+                let _ = on_error.try_send(Err(error_text(&payload)));
+                failing.close();
+                async {}.boxed()
+            })
+            .on_any(move |event, payload, _| {
+                let name = event.as_str().to_owned();
+                hearing.put(match payload {
+                    Payload::Text(args) => Signal::Event { name, args, at_us: clock.mono_us() },
+                    _ => Signal::NotText { name },
+                });
+                async {}.boxed()
+            })
+    }
+}
+
+fn error_text(payload: &Payload) -> String {
+    let text = match payload {
+        Payload::Text(args) => args.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        _ => "unreadable".to_owned(),
+    };
+    format!("the connection failed: {}", text.chars().take(200).collect::<String>())
+}
+
+impl Realtime for SocketIo {
+    fn connect(&self, inbox: Inbox) -> BoxFuture<'_, Result<Box<dyn Connection>, LinkError>> {
+        async move {
+            match tokio::time::timeout(CONNECT_TIMEOUT, self.open(inbox)).await {
+                Ok(result) => result,
+                Err(_) => Err(LinkError("the server accepted and said nothing".to_owned())),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// A connection that closes when it is dropped.
+struct OpenSocket {
+    client: Client,
+    inbox: Inbox,
+}
+
+impl Connection for OpenSocket {
+    fn ack(&self, position: Position) -> BoxFuture<'_, Result<(), LinkError>> {
+        async move {
+            let result = self.client.emit("sync:ack", json!(position)).await;
+            result.map_err(|error| LinkError(error.to_string()))
+        }
+        .boxed()
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.inbox.close();
+        let client = self.client.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // Whatever becomes of it: the client is not used again.
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, client.disconnect()).await;
+            });
+        }
+    }
+}

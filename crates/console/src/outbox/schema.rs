@@ -1,0 +1,92 @@
+//! The file: its tables and its version. Precious: never set aside, never replaced.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode};
+use uuid::Uuid;
+
+use super::OutboxError;
+
+/// "GWob": an outbox of Gangway, in SQLite's header.
+const APPLICATION_ID: i32 = 0x4757_6f62;
+/// The version of the tables below.
+const VERSION: i32 = 1;
+/// How long another process may hold the file.
+const BUSY_MS: u64 = 2_000;
+
+const TABLES: &str = "
+CREATE TABLE device (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    id TEXT NOT NULL,
+    name TEXT
+) STRICT;
+CREATE TABLE commands (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    command_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    command TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    occurred_at TEXT NOT NULL,
+    based_on_epoch TEXT NOT NULL,
+    based_on_seq INTEGER NOT NULL,
+    force_reason TEXT,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'settled', 'rejected')),
+    tapped_at INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    settled_at INTEGER,
+    settled_epoch TEXT,
+    seqs TEXT,
+    last_seq INTEGER,
+    result TEXT,
+    rejection TEXT
+) STRICT;
+CREATE INDEX commands_by_state ON commands (state, last_seq);
+";
+
+/// Opens the outbox, or makes one where there is none.
+pub(super) fn open(path: &Path) -> Result<Connection, OutboxError> {
+    let mut connection = Connection::open(path).map_err(|error| unreadable(path, &error))?;
+    prepare(&mut connection, path).map_err(|error| match error {
+        OutboxError::Sqlite(error) => unreadable(path, &error),
+        other => other,
+    })?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OutboxError> {
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, version, tables) {
+        (APPLICATION_ID, newer, _) if newer > VERSION => return Err(OutboxError::Newer { path: path.to_owned() }),
+        (APPLICATION_ID, VERSION, _) | (0, 0, 0) => {}
+        _ => {
+            let reason = "it is no outbox of this program".to_owned();
+            return Err(OutboxError::Damaged { path: path.to_owned(), reason });
+        }
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // A commit survives a power cut: what the screen calls saved is saved.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    if tables == 0 {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(TABLES)?;
+        transaction.execute("INSERT INTO device (only, id) VALUES (1, ?1)", [Uuid::new_v4().to_string()])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &rusqlite::Error) -> OutboxError {
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "it is damaged".to_owned(),
+        _ => error.to_string(),
+    };
+    OutboxError::Damaged { path: path.to_owned(), reason }
+}

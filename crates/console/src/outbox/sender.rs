@@ -1,0 +1,166 @@
+//! Sends what waits in the outbox while there is a link, one batch at a time, until each is answered.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use gangway_domain::ids::{CommandId, Seq};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use super::{BATCH_MAX, OutboxError, Outcome, Unanswered};
+use crate::{core::Core, net::RestError, sync::input::Input};
+
+/// Shortest wait before a batch is sent again.
+const RETRY_MIN: Duration = Duration::from_millis(200);
+/// Longest.
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// Runs until the console closes.
+pub(crate) async fn run(core: Arc<Core>) {
+    let mut failures = 0;
+    let mut link = core.link_changes();
+    loop {
+        let wake = core.tapped.notified();
+        if *link.borrow_and_update() {
+            match send_batch(&core).await {
+                Ok(Sent::Nothing) => failures = 0,
+                Ok(Sent::Answered) => {
+                    failures = 0;
+                    continue;
+                }
+                Ok(Sent::SomeLater) => failures += 1,
+                Err(error) => {
+                    tracing::warn!(%error, failures, "commands could not be sent; they stay and are sent again");
+                    failures += 1;
+                }
+            }
+        }
+        if failures == 0 {
+            tokio::select! {
+                () = wake => {}
+                changed = link.changed() => if changed.is_err() { return },
+            }
+        } else {
+            // A link that comes back is tried at once; taps meanwhile wait with the others.
+            tokio::select! {
+                () = tokio::time::sleep(retry_after(failures, core.chance.fraction())) => {}
+                changed = link.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+}
+
+/// The wait before the `failures`-th retry: growing, with full jitter above a floor.
+fn retry_after(failures: u32, fraction: f64) -> Duration {
+    let longest = RETRY_MIN.saturating_mul(1 << failures.min(10)).min(RETRY_MAX);
+    RETRY_MIN + longest.saturating_sub(RETRY_MIN).mul_f64(fraction)
+}
+
+enum Sent {
+    Nothing,
+    Answered,
+    /// The server did not decide all of them.
+    SomeLater,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error("a stored command can't be sent: {0}")]
+    Stored(#[from] serde_json::Error),
+    #[error("the answer does not fit what was sent: {0}")]
+    Answer(String),
+}
+
+async fn send_batch(core: &Arc<Core>) -> Result<Sent, SendError> {
+    let batch = core.with_outbox(|outbox| outbox.unanswered(BATCH_MAX))?;
+    if batch.is_empty() {
+        return Ok(Sent::Nothing);
+    }
+    let body = body(&batch)?;
+    let at = core.venue_now();
+    let marked = batch.clone();
+    core.outbox_blocking(move |outbox| outbox.mark_sent(&marked, at)).await?;
+    let results = core.rest.commands(body).await?;
+    let answers = answers(&batch, results)?;
+    let all = answers.len() == batch.len();
+    let last = answers.iter().filter_map(|(_, outcome)| last_seq(outcome)).max();
+    let (at, epoch) = (core.venue_now(), core.epoch());
+    core.outbox_blocking(move |outbox| outbox.settle(&answers, &epoch, at)).await?;
+    core.fates_changed();
+    if let Some(seq) = last {
+        core.input(Input::HeadKnown { seq });
+    }
+    Ok(if all { Sent::Answered } else { Sent::SomeLater })
+}
+
+fn last_seq(outcome: &Outcome) -> Option<Seq> {
+    match outcome {
+        Outcome::Accepted { seqs, .. } => seqs.iter().max().copied(),
+        Outcome::Rejected { .. } => None,
+    }
+}
+
+/// `{commands: […]}`: each as it was tapped, with its id, its moment and what it was based on.
+fn body(batch: &[Unanswered]) -> Result<String, serde_json::Error> {
+    let mut commands = Vec::with_capacity(batch.len());
+    for command in batch {
+        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&command.text)?;
+        fields.insert("commandId".to_owned(), raw(&command.id)?);
+        fields.insert("occurredAt".to_owned(), raw(&command.occurred_at)?);
+        fields.insert("basedOn".to_owned(), raw(&command.based_on)?);
+        commands.push(fields);
+    }
+    serde_json::to_string(&BTreeMap::from([("commands", commands)]))
+}
+
+fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::value::to_raw_value(value)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultWire {
+    outcome: String,
+    #[serde(default)]
+    command_id: Option<String>,
+    #[serde(default)]
+    seqs: Vec<Seq>,
+    #[serde(default)]
+    result: Option<Value>,
+    #[serde(default)]
+    rejection: Option<Value>,
+}
+
+/// The answers in order; commands that the server did not decide are left out, and stay.
+fn answers(batch: &[Unanswered], results: Vec<Value>) -> Result<Vec<(CommandId, Outcome)>, SendError> {
+    if results.len() != batch.len() {
+        return Err(SendError::Answer(format!("{} results for {} commands", results.len(), batch.len())));
+    }
+    let mut answers = Vec::with_capacity(results.len());
+    for (command, result) in batch.iter().zip(results) {
+        let result: ResultWire = serde_json::from_value(result)?;
+        if result.command_id.is_some_and(|id| id.parse() != Ok(command.id)) {
+            return Err(SendError::Answer(format!("another command in the place of {}", command.id)));
+        }
+        match result.outcome.as_str() {
+            "accepted" => {
+                let outcome = Outcome::Accepted { seqs: result.seqs, result: result.result };
+                answers.push((command.id, outcome));
+            }
+            "rejected" => {
+                let rejection = result.rejection.unwrap_or_default();
+                answers.push((command.id, Outcome::Rejected { rejection }));
+            }
+            "retry" => {}
+            other => return Err(SendError::Answer(format!("an outcome {other:?}"))),
+        }
+    }
+    Ok(answers)
+}
+
+#[cfg(test)]
+#[path = "sender_tests.rs"]
+mod tests;

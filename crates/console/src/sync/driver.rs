@@ -1,0 +1,517 @@
+//! Performs what [`step`](super::step::step) wants: asks the server, writes the cache, shows the rows, and
+//! feeds the answers back. The only writer of the cache and of the rows in memory.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use gangway_domain::{
+    band::BarcodeId,
+    event::EventName,
+    ids::{Position, SessionId},
+    venue::Venue,
+};
+use serde_json::Value;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    effect::{Effect, Note, SnapshotReason, Unit},
+    input::{FetchId, Input, LinkId, Moment},
+    load::{self, Staged},
+    message::{EventsPage, Incoming},
+    payload,
+    state::{Held, LinkState, State},
+    step::step,
+};
+use crate::{
+    cache::{Cache, CacheError},
+    core::{Core, View},
+    net::{
+        EventsAfter, EventsAnswer, Signal,
+        supervisor::{News, Order},
+    },
+    query::{
+        key::Topic,
+        rules::{self, Given, Known, Op, Update},
+    },
+    status::FoundBy,
+};
+
+/// News taken at once before the status is published: a burst is one transaction per unit, not one redraw.
+const BURST: usize = 256;
+
+/// The driver and what it is connected to.
+pub(crate) struct Driver {
+    pub(crate) core: Arc<Core>,
+    pub(crate) state: State,
+    pub(crate) news: mpsc::Receiver<News>,
+    pub(crate) inputs: mpsc::UnboundedReceiver<Input>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) applied: watch::Sender<Option<Position>>,
+    pub(crate) running: Running,
+}
+
+/// The fetch that runs.
+#[derive(Default)]
+pub(crate) struct Running {
+    task: Option<JoinHandle<()>>,
+    staged: Option<Staged>,
+    /// When the event that is being worked on arrived.
+    arrived_us: u64,
+    ups: u64,
+}
+
+/// What a fetch brought.
+pub(crate) struct Answer {
+    fetch: FetchId,
+    asked_ms: u64,
+    came_ms: u64,
+    what: Brought,
+}
+
+enum Brought {
+    Page(EventsPage),
+    SnapshotRequired,
+    Staged(Box<Staged>),
+    Failed(String),
+}
+
+impl Driver {
+    /// Runs until the supervisor is gone or the console closes.
+    pub(crate) async fn run(mut self) {
+        let (sender, mut answers) = mpsc::unbounded_channel();
+        loop {
+            let deadline = self.state.deadline_ms();
+            tokio::select! {
+                news = self.news.recv() => match news {
+                    Some(news) => self.on_burst(news, &sender),
+                    None => return,
+                },
+                Some(answer) = answers.recv() => self.on_answer(answer, &sender),
+                input = self.inputs.recv() => match input {
+                    Some(input) => self.take(input, &sender),
+                    None => return,
+                },
+                () = reach(&self.core, deadline) => self.take(Input::Tick, &sender),
+            }
+            self.publish();
+        }
+    }
+
+    fn on_burst(&mut self, first: News, answers: &mpsc::UnboundedSender<Answer>) {
+        self.on_news(first, answers);
+        for _ in 1..BURST {
+            let Ok(news) = self.news.try_recv() else { return };
+            self.on_news(news, answers);
+        }
+    }
+
+    fn on_news(&mut self, news: News, answers: &mpsc::UnboundedSender<Answer>) {
+        let input = match news {
+            News::Connecting => Input::Connecting,
+            News::Failed(why) => {
+                tracing::info!(%why, "no link");
+                self.core.view_mut().problem = Some(why);
+                Input::ConnectFailed
+            }
+            News::Up(link) => {
+                tracing::info!(link, "the link is up");
+                self.running.ups += 1;
+                if self.running.ups > 1 {
+                    self.core.desk().metrics.link.reconnects += 1;
+                }
+                Input::Up { link }
+            }
+            News::Down(link) => {
+                tracing::info!(link, "the link is gone");
+                Input::Down { link }
+            }
+            News::Overflow(link) => Input::Overflow { link },
+            News::Heard(link, signal) => self.heard(link, signal),
+        };
+        self.take(input, answers);
+    }
+
+    /// Checks what was heard before anything is done with it.
+    fn heard(&mut self, link: LinkId, signal: Signal) -> Input {
+        let (name, args, at_us) = match signal {
+            Signal::Event { name, args, at_us } => (name, args, at_us),
+            Signal::NotText { name } => return self.malformed(link, &name, "not JSON text"),
+        };
+        self.running.arrived_us = at_us;
+        self.core.desk().metrics.count_event(&name, &args);
+        match Incoming::parse(&name, &args) {
+            Ok(incoming) => {
+                match &incoming {
+                    Incoming::Head(head) => self.heard_head_time(head.server_time, at_us / 1_000),
+                    Incoming::Stats(stats) => self.show(rules::stats_updates(stats, &KnownRows(&self.core.view()))),
+                    Incoming::Event { .. } | Incoming::Cart => {}
+                }
+                Input::Heard { link, incoming }
+            }
+            Err(why) => self.malformed(link, &name, &why.0),
+        }
+    }
+
+    fn heard_head_time(&self, server: Option<gangway_domain::time::VenueTime>, came_ms: u64) {
+        if let Some(server) = server {
+            self.core.view_mut().clock.heard(server, came_ms);
+        }
+    }
+
+    fn malformed(&self, link: LinkId, name: &str, why: &str) -> Input {
+        tracing::warn!(name = %name.chars().take(64).collect::<String>(), why, "a malformed event: asking the log");
+        self.core.desk().metrics.link.malformed += 1;
+        Input::Malformed { link }
+    }
+
+    fn on_answer(&mut self, answer: Answer, answers: &mpsc::UnboundedSender<Answer>) {
+        let Answer { fetch, asked_ms, came_ms, what } = answer;
+        self.running.arrived_us = came_ms * 1_000;
+        let input = match what {
+            Brought::Page(page) => {
+                if let Some(server) = page.server_time {
+                    self.core.view_mut().clock.answered(server, asked_ms, came_ms);
+                }
+                self.core.view_mut().problem = None;
+                Input::Page { fetch, page }
+            }
+            Brought::SnapshotRequired => Input::SnapshotRequired { fetch },
+            Brought::Staged(staged) => {
+                if let Some((server, header_ms)) = staged.server_time {
+                    self.core.view_mut().clock.answered(server, asked_ms, header_ms);
+                }
+                let (held, hash, named) = (staged.held.clone(), staged.hash.to_hex(), staged.named.clone());
+                self.running.staged = Some(*staged);
+                Input::SnapshotStaged { fetch, held, hash, named }
+            }
+            Brought::Failed(why) => {
+                tracing::warn!(%why, "catching up failed; it is tried again");
+                self.core.view_mut().problem = Some(why);
+                Input::FetchFailed { fetch }
+            }
+        };
+        self.take(input, answers);
+    }
+
+    /// Takes an input in, does what it leads to, and takes in what comes of that.
+    fn take(&mut self, input: Input, answers: &mpsc::UnboundedSender<Answer>) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let moment = Moment { now_ms: self.core.clock.mono_ms(), fraction: self.core.chance.fraction() };
+            for effect in step(&mut self.state, moment, input) {
+                inputs.extend(self.perform(effect, answers));
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, answers: &mpsc::UnboundedSender<Answer>) -> Option<Input> {
+        match effect {
+            Effect::FetchEvents { fetch, after } => self.start(fetch_events(self.core.clone(), fetch, after, answers)),
+            Effect::FetchSnapshot { fetch, reason } => {
+                tracing::info!(?reason, "loading a snapshot");
+                self.start(fetch_snapshot(self.core.clone(), fetch, reason, answers));
+            }
+            Effect::CancelFetch => self.cancel(),
+            Effect::Apply { units, held } => return Some(self.apply(&units, &held)),
+            Effect::Swap { held } => return self.swap(&held),
+            Effect::CheckFile => self.contact(),
+            Effect::DropLink { link } => {
+                // The channel is never full: the supervisor takes orders before anything else.
+                let _ = self.orders.try_send(Order::Drop(link));
+            }
+            Effect::ConfirmLink => {
+                let _ = self.orders.try_send(Order::Confirm);
+            }
+            Effect::Note(note) => self.note(note),
+        }
+        None
+    }
+
+    fn start(&mut self, fetch: impl Future<Output = ()> + Send + 'static) {
+        self.cancel();
+        self.running.task = Some(tokio::spawn(fetch));
+    }
+
+    fn cancel(&mut self) {
+        if let Some(task) = self.running.task.take() {
+            task.abort();
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Gap => {
+                tracing::info!(cursor = self.state.cursor(), "events are missing");
+                self.core.desk().metrics.link.gaps += 1;
+            }
+            Note::Impossible(what) => {
+                tracing::warn!(%what, "an event that can't be: asking the log");
+                self.core.desk().metrics.link.malformed += 1;
+            }
+            Note::OtherEpoch(epoch) => tracing::info!(%epoch, "something of another log was heard"),
+            Note::Silence => tracing::warn!("nothing was heard for too long; the link is given up"),
+            Note::HashMismatch { seq, ours, theirs } => {
+                tracing::error!(seq, %ours, %theirs, "the rows are not the server's; they are fetched anew");
+                let now = self.core.venue_now();
+                self.core.view_mut().found(FoundBy::StateHash, now);
+                self.core.desk().metrics.link.hash_mismatches += 1;
+            }
+        }
+    }
+
+    // === rows
+
+    fn apply(&mut self, units: &[Unit], held: &Held) -> Input {
+        let now = self.core.venue_now();
+        let committed = match self.core.cache().as_mut() {
+            Some(cache) => cache.apply(units, held, now),
+            None => return Input::ApplyFailed { held: None },
+        };
+        let hashes = match committed {
+            Ok(hashes) => hashes,
+            Err(error) => return self.cache_failed(&error),
+        };
+        let mut changes = Vec::new();
+        let mut unreadable = 0;
+        for change in units.iter().flat_map(|Unit(events)| events).flat_map(|event| &event.changes) {
+            match change.typed() {
+                Ok(change) => changes.extend(change),
+                Err(error) => {
+                    tracing::warn!(%error, "a row of the log can't be read");
+                    unreadable += 1;
+                }
+            }
+        }
+        {
+            let mut view = self.core.view_mut();
+            if let Some(venue) = &mut view.venue {
+                venue.apply(&changes);
+                venue.keep_totals(now);
+            }
+            view.held = Some(held.clone());
+            view.hash = hashes.last().map(|(_, hash)| hash.clone());
+            view.last_sync_at = Some(now);
+        }
+        if unreadable > 0 {
+            self.core.desk().metrics.link.unreadable_rows += unreadable;
+        }
+        self.show_events(units);
+        self.core.fates_changed();
+        Input::Applied { hashes }
+    }
+
+    fn show_events(&self, units: &[Unit]) {
+        let mut updates = Vec::new();
+        {
+            let view = self.core.view();
+            for event in units.iter().flat_map(|Unit(events)| events) {
+                match event.known() {
+                    // Rows that changed without an event of their own, or with one of a newer server.
+                    None | Some(EventName::Rows) => updates.extend(self.everything()),
+                    Some(name) if payload::check(name, &event.payload).is_ok() => {
+                        updates.extend(rules::updates(name, &event.payload, &KnownRows(&view)));
+                    }
+                    // The rows are right; only what the event says about them can't be used.
+                    Some(_) => {
+                        self.core.desk().metrics.link.malformed += 1;
+                        updates.extend(self.everything());
+                    }
+                }
+            }
+        }
+        self.show(updates);
+    }
+
+    /// Every query that somebody looks at, to be asked for again.
+    fn everything(&self) -> Vec<Update> {
+        let invalidate = |topic: &Topic| Update { topic: topic.clone(), op: Op::Invalidate { fallback: false } };
+        self.core.desk().subscriptions.topics().map(invalidate).collect()
+    }
+
+    fn show(&self, updates: Vec<Update>) {
+        if updates.is_empty() {
+            return;
+        }
+        self.core.desk().pending.add(updates, self.running.arrived_us);
+        self.core.to_push.notify_one();
+    }
+
+    fn swap(&mut self, held: &Held) -> Option<Input> {
+        let staged = self.running.staged.take().filter(|staged| staged.held == *held)?;
+        let now = self.core.venue_now();
+        let swapped = match self.core.cache().as_mut() {
+            Some(cache) => cache.swap(held, staged.hash, now),
+            None => return None,
+        };
+        if let Err(error) = swapped {
+            return Some(self.cache_failed(&error));
+        }
+        tracing::info!(seq = held.position.seq, epoch = %held.position.epoch, "the snapshot is in place");
+        {
+            let mut view = self.core.view_mut();
+            let mut venue = staged.venue;
+            venue.keep_totals(now);
+            view.venue = Some(venue);
+            view.held = Some(held.clone());
+            view.hash = Some(staged.hash.to_hex());
+            view.last_sync_at = Some(now);
+            view.file_differs = false;
+            if let Some(report) = view.differs.as_mut().filter(|report| report.repaired_at.is_none()) {
+                report.repaired_at = Some(now.to_iso());
+                report.rows = staged.differences;
+                tracing::warn!(rows = ?report.rows, "the local copy differed and was replaced by the server's");
+            }
+        }
+        self.core.desk().metrics.link.unreadable_rows += staged.unreadable;
+        let updates = self.everything();
+        let set = |update: Update| Update { op: Op::Set(Given::Rows), ..update };
+        self.show(updates.into_iter().map(set).collect());
+        self.core.fates_changed();
+        None
+    }
+
+    /// The cache could not be written: a file that is of no use is replaced by an empty one.
+    fn cache_failed(&mut self, error: &CacheError) -> Input {
+        tracing::error!(%error, "the cache could not be written; it is fetched anew");
+        self.core.view_mut().problem = Some(error.to_string());
+        let mut cache = self.core.cache();
+        if error.is_file_useless()
+            && let Some(broken) = cache.take()
+        {
+            let path = broken.path().to_owned();
+            drop(broken);
+            match Cache::replace(&path, error) {
+                Ok((fresh, notice)) => {
+                    *cache = Some(fresh);
+                    self.core.view_mut().notices.push(notice);
+                }
+                Err(error) => tracing::error!(%error, "no new cache file could be made"),
+            }
+        }
+        let held = cache.as_ref().and_then(|cache| cache.held().ok().flatten());
+        Input::ApplyFailed { held }
+    }
+
+    /// A heartbeat was heard: the moment to look whether the file is still as it was left.
+    fn contact(&self) {
+        let (now, offset_ms) = (self.core.venue_now(), self.core.view().clock.offset_ms());
+        self.core.check_file();
+        self.core.view_mut().last_sync_at = Some(now);
+        if let Some(cache) = self.core.cache().as_ref()
+            && let Err(error) = cache.note_contact(now, offset_ms)
+        {
+            tracing::warn!(%error, "the time of the last contact was not kept");
+        }
+        self.core.status_moved();
+    }
+
+    /// Shows how the synchronisation stands.
+    fn publish(&self) {
+        let link = self.state.link_state();
+        let now = self.core.venue_now();
+        let (moved, up) = {
+            let mut view = self.core.view_mut();
+            let before = (view.link, view.agreed, view.head);
+            let was_up = view.has_link();
+            view.link = link;
+            view.agreed = self.state.in_sync();
+            view.head = self.state.head;
+            if view.has_link() {
+                view.problem = view.problem.take().filter(|_| link != LinkState::Live);
+                view.offline_since = None;
+            } else if was_up || view.offline_since.is_none() {
+                view.offline_since = Some(now);
+            }
+            (before != (view.link, view.agreed, view.head), view.has_link())
+        };
+        let position = self.state.held.as_ref().map(|held| held.position.clone());
+        self.applied.send_if_modified(|before| {
+            let moved = *before != position;
+            *before = position;
+            moved
+        });
+        self.core.set_link(up);
+        if moved {
+            self.core.status_moved();
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+async fn reach(core: &Core, deadline_ms: Option<u64>) {
+    match deadline_ms {
+        Some(at_ms) => tokio::time::sleep(Duration::from_millis(at_ms.saturating_sub(core.clock.mono_ms()))).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn fetch_events(
+    core: Arc<Core>,
+    fetch: FetchId,
+    after: EventsAfter,
+    answers: &mpsc::UnboundedSender<Answer>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let answers = answers.clone();
+    async move {
+        let asked_ms = core.clock.mono_ms();
+        let what = match core.rest.events(after).await {
+            Ok(EventsAnswer::Page(page)) => Brought::Page(page),
+            Ok(EventsAnswer::SnapshotRequired) => Brought::SnapshotRequired,
+            Err(error) => Brought::Failed(error.to_string()),
+        };
+        // Nobody listens any more: then nobody needs it.
+        let _ = answers.send(Answer { fetch, asked_ms, came_ms: core.clock.mono_ms(), what });
+    }
+}
+
+fn fetch_snapshot(
+    core: Arc<Core>,
+    fetch: FetchId,
+    reason: SnapshotReason,
+    answers: &mpsc::UnboundedSender<Answer>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let answers = answers.clone();
+    async move {
+        let asked_ms = core.clock.mono_ms();
+        let what = match load::load(core.clone(), reason).await {
+            Ok(staged) => Brought::Staged(Box::new(staged)),
+            Err(error) => Brought::Failed(error.to_string()),
+        };
+        // Nobody listens any more: then nobody needs it.
+        let _ = answers.send(Answer { fetch, asked_ms, came_ms: core.clock.mono_ms(), what });
+    }
+}
+
+/// What the rule table may ask: with the rows here, everything is known from them.
+struct KnownRows<'a>(&'a View);
+
+impl KnownRows<'_> {
+    fn venue(&self) -> Option<&Venue> {
+        self.0.venue.as_ref()
+    }
+}
+
+impl Known for KnownRows<'_> {
+    fn has_rows(&self) -> bool {
+        self.0.venue.is_some()
+    }
+
+    fn base(&self, _topic: &Topic) -> Option<Value> {
+        None
+    }
+
+    fn live_session(&self, band: &BarcodeId) -> Option<Option<SessionId>> {
+        self.venue().map(|venue| venue.live_session(band).map(|session| session.id.clone()))
+    }
+
+    fn band_of(&self, session: &SessionId) -> Option<BarcodeId> {
+        self.venue()?.session(session).map(|session| session.barcode_id.clone())
+    }
+}
