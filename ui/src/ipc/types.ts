@@ -53,8 +53,8 @@ export interface UpdatesPush {
 export interface SyncStatus {
   link: "live" | "catchingUp" | "connecting" | "offline";
   epoch: string | null;
-  cursor: number;
-  head: number;
+  cursor: number | null;
+  head: number | null;
   pending: number;
   attention: number;
   clockOffsetMs: number;

@@ -1,6 +1,6 @@
 import { ScanBarcode } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { StatusWord } from "../../components/StatusWord";
+import { StatusWord, statusText } from "../../components/StatusWord";
 import { TimeBar } from "../../components/TimeBar";
 import { useClock } from "../../components/useClock";
 import { WhenReady } from "../../components/WhenReady";
@@ -19,12 +19,24 @@ interface BandPanelProps {
 export function BandPanel({ band, session, history }: BandPanelProps) {
   if (band === null) return <NoBand />;
   return (
-    <section className="band-panel panel" aria-live="polite">
+    <section className="band-panel panel">
+      <Announced band={band} session={session} />
       <WhenReady of={session}>
         {(data) => (data ? <Visit session={data} /> : <NewVisit band={band} />)}
       </WhenReady>
       <WhenReady of={history}>{(lines) => <BandHistory lines={lines} />}</WhenReady>
     </section>
+  );
+}
+
+/** What a screen reader says when a band is loaded or changes its state; the running clock stays silent. */
+function Announced({ band, session }: Pick<BandPanelProps, "session"> & { band: string }) {
+  const { t } = useTranslation();
+  const status = session.data ? t(statusText(session.data.status, "still")) : t("checkin.newVisit");
+  return (
+    <p role="status" className="visually-hidden">
+      {session.state === "ready" && `${band}, ${status}`}
+    </p>
   );
 }
 

@@ -38,6 +38,7 @@ export function CheckinPage() {
   };
   useScans(load);
   const setQuantity = (productId: string, quantity: number) => {
+    if (desk.charging) return;
     desk.dismiss();
     change({ type: "set", band: key, lines, productId, quantity });
   };

@@ -69,7 +69,7 @@ export function FirstRunPage({ onChosen, switches }: FirstRunPageProps) {
           icon={Cable}
           label={t("firstrun.connectServer")}
           help={t("firstrun.connectExample", { address: "http://192.168.1.20:8787" })}
-          isRight={(text) => /^https?:\/\/[^\s/]/i.test(text) && URL.canParse(text)}
+          isRight={(text) => text.length > 0}
           busy={busy}
           onGo={(server) => choose({ mode: "connect", server })}
         />

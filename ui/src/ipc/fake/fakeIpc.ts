@@ -185,10 +185,7 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
     async chooseVenue(wish) {
       called("chooseVenue", wish);
       if (wish.server?.includes("nowhere")) {
-        throw {
-          code: "unreachable",
-          message: `No answer from ${wish.server}. Look at the address and try again.`,
-        };
+        throw { code: "no_server", message: `No Gangway server answers at ${wish.server}.` };
       }
       chosen = { mode: wish.mode, server: wish.server ?? null, venueName: wish.venueName ?? null };
       return chosen;

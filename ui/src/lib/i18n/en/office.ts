@@ -1,6 +1,5 @@
 export const office = {
   dashboard: {
-    title: "Dashboard",
     today: "Today, {{date}}",
     revenue: "Taken today",
     lines: "Lines sold",
@@ -47,7 +46,6 @@ export const office = {
     name: "Name",
     description: "Description",
     descriptionHelp: "Shown to staff. May stay empty.",
-    price: "Price",
     priceIn: "Price in {{currency}}",
     category: "Category",
     categoryHelp: "Groups the tiles at the desk, for example Time or Extras.",

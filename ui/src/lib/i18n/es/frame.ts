@@ -40,7 +40,6 @@ export const frame: typeof source = {
     loading: "Recibiendo los datos del parque",
     failed: "No se ha podido leer.",
     again: "Probar otra vez",
-    busy: "En curso",
     crashed: "Esta vista se ha parado.",
     crashedHelp: "No se ha perdido ninguna venta ni lectura. Vuelve a abrir la vista.",
     reopen: "Volver a abrir la vista",
@@ -55,10 +54,8 @@ export const frame: typeof source = {
     overdue: "Pasada",
   },
   level: {
-    plenty: "Con tiempo",
     low: "Poco tiempo",
     last: "Último minuto",
-    over: "Pasada",
   },
   desk: {
     language: "Idioma",
@@ -68,7 +65,6 @@ export const frame: typeof source = {
     dark: "Oscuro",
     contrast: "Alto contraste",
     version: "Gangway {{version}}",
-    keys: "Teclas",
     keysHelp: "Teclas y lector",
     keyViews: "Abrir una vista (también Alt y el número)",
     keyHelp: "Mostrar esta ayuda",
@@ -80,14 +76,11 @@ export const frame: typeof source = {
   },
   band: {
     title: "Pulsera {{code}}",
-    timeLeft: "Tiempo restante",
     bought: "Comprado",
     played: "Jugado",
     since: "Aquí desde las {{time}}",
     none: "Esta pulsera no tiene visita hoy.",
     sell: "Vender tiempo",
-    recent: "Últimas ventas",
-    nothing: "Aún no ha comprado nada.",
   },
   rejection: {
     no_credit: "Sin tiempo. Que pase por caja.",
@@ -105,6 +98,13 @@ export const frame: typeof source = {
     invalid_barcode: "Esto no es el código de una pulsera.",
     invalid_command: "No se ha podido aceptar. Revisa lo que has escrito.",
     invalid_quantity: "La cantidad debe estar entre 1 y 999.",
+    invalid_server: "Esto no es la dirección de un servidor. Escríbela así: http://192.168.1.20:8787.",
+    no_server:
+      "Ahí no responde ningún servidor de Gangway. Revisa la dirección y si ese equipo está encendido.",
+    cannot_host:
+      "Este equipo no puede alojar el parque ahora. Quizá otro programa ocupa su sitio: ciérralo y prueba otra vez.",
+    disk: "Este puesto no puede guardar nada. Quizá el disco está lleno. No se ha cambiado nada.",
+    closing: "Gangway se está cerrando.",
     offline: "Sin conexión con el servidor. No se ha cambiado nada. Prueba cuando vuelva la conexión.",
     not_ready: "Este puesto está recibiendo su primera copia del parque. Espera un momento.",
     unexpected: "No ha funcionado. No se ha cambiado nada.",

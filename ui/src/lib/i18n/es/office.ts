@@ -2,7 +2,6 @@ import type { office as source } from "../en/office";
 
 export const office: typeof source = {
   dashboard: {
-    title: "Resumen",
     today: "Hoy, {{date}}",
     revenue: "Ingresado hoy",
     lines: "Líneas vendidas",
@@ -49,7 +48,6 @@ export const office: typeof source = {
     name: "Nombre",
     description: "Descripción",
     descriptionHelp: "La ve el personal. Puede quedar vacía.",
-    price: "Precio",
     priceIn: "Precio en {{currency}}",
     category: "Categoría",
     categoryHelp: "Agrupa los botones en caja, por ejemplo Tiempo o Extras.",
