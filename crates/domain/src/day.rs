@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn the_day_before_ends_where_the_day_starts() {
+        let madrid = rules("Europe/Madrid", "07:00");
+        let moment = at("2026-11-24T15:00:00Z");
+        assert_eq!(madrid.day_before(moment).end, madrid.day_of(moment).start);
+        assert_eq!(madrid.day_before(moment).start, at("2026-11-23T06:00:00Z"));
+    }
+
+    #[test]
     fn only_a_time_of_day_is_a_start() {
         for bad in ["7:00", "24:00", "07:60", "0700", "", "07:00:00", "-1:00", "+7:00"] {
             assert_eq!(bad.parse::<DayStart>(), Err(InvalidDayStart), "{bad}");

@@ -406,6 +406,19 @@ fn another_zone_or_day_start_holds_from_the_next_day() {
 }
 
 #[test]
+fn a_second_change_of_the_day_start_on_a_later_day_keeps_that_days_rule() {
+    let mut bench = Bench::new();
+    bench.settings(0, r#"{"operationalDayStart":"09:00"}"#).expect("a time");
+    let first_until = bench.venue.settings().day_rules().day_of(START).end;
+    let text = r#"{"type":"settings.update","changes":{"operationalDayStart":"10:00"}}"#;
+    let change = Command::parse(text).expect("a command");
+    bench.run_at(first_until, &change, Catalogue::Now).expect("a time");
+    let previous = bench.venue.settings().previous_day_rule.clone().expect("the day runs");
+    assert_eq!(String::from(previous.rule.start), "09:00", "from its end on, the first change is in force");
+    assert!(previous.until > first_until);
+}
+
+#[test]
 fn a_day_change_ends_what_has_run_its_days_and_lets_old_visits_go() {
     let mut bench = Bench::new();
     bench.sell(0, "WAITS", "Hour", 1);
