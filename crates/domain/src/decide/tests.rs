@@ -478,6 +478,34 @@ fn credit_of_an_earlier_day_ends_when_it_is_paused() {
 }
 
 #[test]
+fn credit_lasts_from_when_time_was_last_bought_and_not_an_extra() {
+    let next_day = 24 * 60;
+    for (bought, ends) in [("Socks", true), ("Hour", false)] {
+        let mut bench = Bench::new();
+        bench.settings(0, r#"{"creditValidDays":1}"#).expect("within bounds");
+        bench.sell(0, "B-1", "Hour", 1);
+        bench.sell(next_day, "B-1", bought, 1);
+        let rules = bench.venue.settings().day_rules();
+        let third_day = rules.day_of(START.plus(next_day * MINUTE)).end;
+        bench.run_at(third_day, &Command::DayChange, Catalogue::Now).expect("never refused");
+        assert_eq!(bench.session("B-1").ended_at.is_some(), ends, "{bought} on the second day");
+    }
+}
+
+#[test]
+fn a_visit_from_the_very_start_of_the_day_is_of_that_day() {
+    let mut bench = Bench::new();
+    let start = bench.venue.settings().day_rules().day_of(START).start;
+    let socks = bench.product("Socks").id;
+    let text =
+        format!(r#"{{"type":"session.checkin","barcodeId":"B-1","products":[{{"id":"{socks}","quantity":1}}]}}"#);
+    let sale = Command::parse(&text).expect("a command");
+    bench.run_at(start, &sale, Catalogue::Now).expect("a sale");
+    bench.run_at(start.plus(1), &sale, Catalogue::Now).expect("a sale");
+    assert_eq!(bench.names, ["transaction:created", "session:updated"]);
+}
+
+#[test]
 fn a_band_of_an_earlier_day_without_credit_opens_a_new_visit() {
     let mut bench = Bench::new();
     bench.sell(0, "B-1", "Socks", 1);
