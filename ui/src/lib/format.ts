@@ -42,10 +42,20 @@ export function formatDate(at: string | number, customs: Customs): string {
   return dateFormat(customs, { weekday: "long", day: "numeric", month: "long" }).format(new Date(at));
 }
 
-function dateFormat({ locale, timeZone }: Customs, options: Intl.DateTimeFormatOptions) {
+/** Making a formatter is slow, and every clock of the page asks for the same two. */
+const dateFormats = new Map<string, Intl.DateTimeFormat>();
+
+function dateFormat({ locale, timeZone }: Customs, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = [locale, timeZone, ...Object.keys(options)].join(" ");
+  const made = dateFormats.get(key) ?? makeDateFormat(locale, { ...options, timeZone });
+  dateFormats.set(key, made);
+  return made;
+}
+
+function makeDateFormat(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   try {
-    return new Intl.DateTimeFormat(locale, { ...options, timeZone });
-  } catch {
     return new Intl.DateTimeFormat(locale, options);
+  } catch {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: undefined });
   }
 }

@@ -1,5 +1,5 @@
 import { LogOut, Pause, Play } from "lucide-react";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import { Confirm } from "../../components/Sheet";
@@ -15,8 +15,8 @@ interface GateRowProps {
   onAnswer: (answer: GateAnswer) => void;
 }
 
-/** One band: who, how long, how it stands, and the one thing to do with it. */
-export function GateRow({ session, onAnswer }: GateRowProps) {
+/** One band: who, how long, how it stands, and the one thing to do with it. Drawn anew only when it changed. */
+export const GateRow = memo(function GateRow({ session, onAnswer }: GateRowProps) {
   const clock = useClock(session);
   return (
     <div
@@ -42,7 +42,7 @@ export function GateRow({ session, onAnswer }: GateRowProps) {
       <TimeBar share={clock.share} level={clock.level} />
     </div>
   );
-}
+});
 
 interface GateRowActionsProps extends GateRowProps {
   overdue: boolean;

@@ -27,6 +27,18 @@ describe("Monitor", () => {
     expect(codes()).toHaveLength(12);
   });
 
+  test("a press on a tile opens the band's card", async () => {
+    const { user } = await openApp("/monitor");
+    const [tile] = await screen.findAllByTestId("monitor-tile");
+    if (!tile) throw new Error("no tile");
+    await user.click(tile);
+    const card = await screen.findByRole("dialog", { name: "Band B-105" });
+    expect(card).toHaveTextContent(/Overdue\+01:1\d/);
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(window.location.hash).toBe("#/monitor");
+  });
+
   test("says what would fill it while nobody is here", async () => {
     await openApp("/monitor", aVenue(0));
     expect(await screen.findByText("Nobody here yet.")).toBeInTheDocument();

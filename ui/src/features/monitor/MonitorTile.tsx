@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { StatusWord, statusText } from "../../components/StatusWord";
@@ -5,8 +6,8 @@ import { TimeBar } from "../../components/TimeBar";
 import { useClock } from "../../components/useClock";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 
-/** One band on the wall; a press opens its card. */
-export function MonitorTile({ session }: { session: PlayerSession }) {
+/** One band on the wall; a press opens its card. Drawn anew only when it changed. */
+export const MonitorTile = memo(function MonitorTile({ session }: { session: PlayerSession }) {
   const { t } = useTranslation();
   const clock = useClock(session);
   const status = t(statusText(session.status, clock.level));
@@ -26,4 +27,4 @@ export function MonitorTile({ session }: { session: PlayerSession }) {
       <TimeBar share={clock.share} level={clock.level} />
     </Link>
   );
-}
+});

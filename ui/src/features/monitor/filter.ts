@@ -1,4 +1,4 @@
-import { isOverdue, levelOf, type Timed } from "../../lib/clock";
+import { levelOf, type Timed } from "../../lib/clock";
 
 export const CHIPS = ["all", "overdue", "low", "playing", "paused", "waiting"] as const;
 export type Chip = (typeof CHIPS)[number];
@@ -8,27 +8,24 @@ interface Moment {
   lowTimeSeconds: readonly number[];
 }
 
+/** The chips that `session` stands under at this moment, besides `all`. */
+function chipsOf(session: Timed, { nowMs, lowTimeSeconds }: Moment): Chip[] {
+  if (session.status === "ended") return [];
+  if (session.status !== "playing") return [session.status];
+  const level = levelOf(session, nowMs, lowTimeSeconds);
+  if (level === "over") return ["playing", "overdue"];
+  return level === "plenty" ? ["playing"] : ["playing", "low"];
+}
+
 /** Whether `session` belongs under `chip` at this moment. */
-export function belongs(session: Timed, chip: Chip, { nowMs, lowTimeSeconds }: Moment): boolean {
-  switch (chip) {
-    case "all":
-      return true;
-    case "overdue":
-      return isOverdue(session, nowMs);
-    case "low": {
-      if (session.status !== "playing") return false;
-      const level = levelOf(session, nowMs, lowTimeSeconds);
-      return level === "low" || level === "last";
-    }
-    default:
-      return session.status === chip;
-  }
+export function belongs(session: Timed, chip: Chip, moment: Moment): boolean {
+  return chip === "all" || chipsOf(session, moment).includes(chip);
 }
 
 export function countByChip(sessions: readonly Timed[], moment: Moment): Record<Chip, number> {
-  const counts: Record<Chip, number> = { all: 0, overdue: 0, low: 0, playing: 0, paused: 0, waiting: 0 };
+  const counts = { all: sessions.length, overdue: 0, low: 0, playing: 0, paused: 0, waiting: 0 };
   for (const session of sessions) {
-    for (const chip of CHIPS) if (belongs(session, chip, moment)) counts[chip] += 1;
+    for (const chip of chipsOf(session, moment)) counts[chip] += 1;
   }
   return counts;
 }
