@@ -1,5 +1,6 @@
 import { ScanBarcode } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import { Code } from "../../components/Code";
 import { StatusWord, statusText } from "../../components/StatusWord";
 import { TimeBar } from "../../components/TimeBar";
 import { useClock } from "../../components/useClock";
@@ -58,8 +59,8 @@ function NewVisit({ band }: { band: string }) {
   return (
     <div className="band-top">
       <div className="band-who">
-        <h2 className="band-code code" title={band}>
-          {band}
+        <h2 className="band-code">
+          <Code>{band}</Code>
         </h2>
         <p className="label">{t("checkin.newVisit")}</p>
       </div>
@@ -75,8 +76,8 @@ function Visit({ session }: { session: PlayerSession }) {
     <div data-level={clock.level}>
       <div className="band-top">
         <div className="band-who">
-          <h2 className="band-code code" title={session.barcodeId}>
-            {session.barcodeId}
+          <h2 className="band-code">
+            <Code>{session.barcodeId}</Code>
           </h2>
           <StatusWord status={session.status} level={clock.level} />
         </div>

@@ -3,6 +3,7 @@ import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import "../../components/blank.css";
+import { Code } from "../../components/Code";
 import { useCustoms } from "../../components/venueTime";
 import { spokenDuration } from "../../lib/duration";
 import { formatMinor } from "../../lib/format";
@@ -39,7 +40,7 @@ export function Receipt({
         <h2 className="heading">
           <ReceiptIcon aria-hidden /> {t("checkin.receipt")}
         </h2>
-        {band && <span className="code quiet">{band}</span>}
+        {band && <Code quiet>{band}</Code>}
       </header>
       {parked && (
         <p className="receipt-parked">

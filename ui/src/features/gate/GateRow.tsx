@@ -2,6 +2,7 @@ import { LogOut, Pause, Play } from "lucide-react";
 import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
+import { Code } from "../../components/Code";
 import { Confirm } from "../../components/Sheet";
 import { StatusWord } from "../../components/StatusWord";
 import { TimeBar } from "../../components/TimeBar";
@@ -27,9 +28,7 @@ export const GateRow = memo(function GateRow({ session, onAnswer }: GateRowProps
       data-level={clock.level}
     >
       <span className="gate-row-who">
-        <span className="code" title={session.barcodeId}>
-          {session.barcodeId}
-        </span>
+        <Code>{session.barcodeId}</Code>
         <StatusWord status={session.status} level={clock.level} />
       </span>
       <span className="gate-row-clock figure">{clock.face}</span>

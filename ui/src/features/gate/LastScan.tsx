@@ -9,6 +9,7 @@ import {
 } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Code } from "../../components/Code";
 import { clockFace } from "../../lib/duration";
 import { rejectionSentence } from "../../lib/i18n/rejection";
 import type { GateAnswer } from "./commands";
@@ -77,7 +78,9 @@ function Said({ answer }: { answer: GateAnswer }) {
           {loudWord && <strong className="last-scan-word">{t(`gate.${answer.outcome}`)}</strong>}
           <span className="last-scan-why">{useReason(answer)}</span>
         </p>
-        <p className="code">{answer.band}</p>
+        <p className="last-scan-band">
+          <Code>{answer.band}</Code>
+        </p>
       </div>
     </>
   );

@@ -1,6 +1,7 @@
 import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { Code } from "../../components/Code";
 import { StatusWord, statusText } from "../../components/StatusWord";
 import { TimeBar } from "../../components/TimeBar";
 import { useClock } from "../../components/useClock";
@@ -21,7 +22,7 @@ export const MonitorTile = memo(function MonitorTile({ session }: { session: Pla
       data-level={clock.level}
       aria-label={t("monitor.open", { code: session.barcodeId, status, time: clock.face })}
     >
-      <span className="code">{session.barcodeId}</span>
+      <Code>{session.barcodeId}</Code>
       <span className="monitor-clock figure">{clock.face}</span>
       <StatusWord status={session.status} level={clock.level} />
       <TimeBar share={clock.share} level={clock.level} />

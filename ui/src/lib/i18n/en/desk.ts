@@ -76,7 +76,7 @@ export const desk = {
     pauseBand: "Pause {{code}}",
     endBand: "Out {{code}}",
     endTitle: "Out for good?",
-    endHelp: "{{code}} has {{time}} left. It is lost when the visit ends. Pause keeps it.",
+    endHelp: "{{code}} has {{time}} left. It is lost when the visit ends.",
     endYes: "End the visit",
     endNo: "Keep it",
   },

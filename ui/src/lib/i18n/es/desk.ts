@@ -78,7 +78,7 @@ export const desk: typeof source = {
     pauseBand: "Pausa {{code}}",
     endBand: "Sale {{code}}",
     endTitle: "¿Sale del todo?",
-    endHelp: "A {{code}} le quedan {{time}}. Al terminar la visita se pierden. Con Pausa los guarda.",
+    endHelp: "A {{code}} le quedan {{time}}. Al terminar la visita se pierden.",
     endYes: "Terminar la visita",
     endNo: "Guardarlos",
   },
