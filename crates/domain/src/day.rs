@@ -202,10 +202,18 @@ mod tests {
         let mut changed = rules("Europe/Madrid", "09:00");
         let until = at("2026-11-25T06:00:00Z");
         changed.previous = Some(RuleUntil { rule: rules("Europe/Madrid", "07:00").rule, until });
+        assert_eq!(changed.day_of(until).start, until);
         check(&changed, "2026-11-25T01:00:00Z", "2026-11-24T06:00:00Z", "2026-11-25T06:00:00Z");
         // The time between the old and the new start belongs to a day of its own.
         check(&changed, "2026-11-25T07:00:00Z", "2026-11-25T06:00:00Z", "2026-11-25T08:00:00Z");
         check(&changed, "2026-11-25T09:00:00Z", "2026-11-25T08:00:00Z", "2026-11-26T08:00:00Z");
+    }
+
+    #[test]
+    fn a_day_has_its_first_moment_and_not_the_next_ones() {
+        let day = rules("Europe/Madrid", "07:00").day_of(at("2026-11-24T15:00:00Z"));
+        assert!(day.contains(day.start) && day.contains(day.end.plus(-1)));
+        assert!(!day.contains(day.start.plus(-1)) && !day.contains(day.end));
     }
 
     #[test]
@@ -230,6 +238,8 @@ mod tests {
             assert_eq!(bad.parse::<DayStart>(), Err(InvalidDayStart), "{bad}");
         }
         assert_eq!(String::from("23:59".parse::<DayStart>().expect("a time")), "23:59");
+        assert_eq!(DayStart::try_from("23:59".to_owned()), "23:59".parse());
+        assert_eq!(DayStart::try_from("24:00".to_owned()), Err(InvalidDayStart));
         assert!(is_timezone("Europe/Madrid") && !is_timezone("Mars/Base"));
     }
 }

@@ -136,6 +136,14 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_hashed_as_they_are_written() {
+        let settings = crate::settings::SettingsRow::new("Park", crate::time::VenueTime(1));
+        let json = serde_json::to_string(&settings).expect("JSON");
+        let hash_of_row = StateHash::of_rows([Row::Settings(settings)]).expect("a row");
+        assert_eq!(hash_of_row, hash(&[("settings", "system", &json)]));
+    }
+
+    #[test]
     fn the_order_of_rows_and_keys_does_not_count() {
         assert_eq!(hash(&[A, B]), hash(&[B, ("products", "a", r#"{ "a": [true, null, "é"], "b": 1 }"#)]));
     }

@@ -40,9 +40,6 @@ fn metrics_follow_their_formulas() {
     );
     assert_eq!(found.total_play_time_consumed, (20 + 20 + 20) * 60);
     assert_eq!(found.peak_occupancy, 2, "A leaves at the moment at which C enters");
-    let so_far = now.since(driven.venue.settings().day_rules().day_of(now).start);
-    let rate = 60 * MINUTE * 100 / (so_far * 100);
-    assert_eq!(i64::try_from(found.daily_occupancy_rate), Ok(rate));
 }
 
 #[test]
@@ -51,6 +48,20 @@ fn credit_used_up_counts_as_completed_before_the_release() {
     let found = metrics(&driven.venue, at(92));
     assert_eq!((found.total_completed_sessions, found.average_play_time), (2, (20 + 60) / 2 * 60));
     assert_eq!(found.total_play_time_consumed, (20 + 20 + 60) * 60, "overstay is not played time");
+}
+
+#[test]
+fn the_occupancy_rate_is_what_was_played_of_what_could_have_been() {
+    let mut driven = Driven::new();
+    let start = driven.venue.settings().day_rules().day_of(START).end;
+    driven.run(start, r#"{"type":"settings.update","changes":{"maxOccupancy":2}}"#).expect("within bounds");
+    driven.sell(start, "A", 0, 10).expect("a sale");
+    let rate = |driven: &Driven, minute: i64| metrics(&driven.venue, start.plus(minute * MINUTE)).daily_occupancy_rate;
+    assert_eq!(rate(&driven, 0), 0, "no time has passed");
+    driven.gate(start, "play", "A").expect("a free place");
+    assert_eq!(rate(&driven, 10), 50);
+    driven.gate(start.plus(10 * MINUTE), "pause", "A").expect("it plays");
+    assert_eq!(rate(&driven, 20), 25);
 }
 
 #[test]
@@ -91,6 +102,8 @@ fn curves_reach_from_the_days_start_to_now() {
     let most = series.occupancy_by_quarter_hour.iter().map(|quarter| quarter.peak).max();
     assert_eq!(most, Some(2));
     assert_eq!(series.occupancy_by_quarter_hour.first().map(|quarter| quarter.peak), Some(0));
+    let busy = series.occupancy_by_quarter_hour.iter().filter(|quarter| quarter.peak > 0).count();
+    assert!((3..=4).contains(&busy), "from the first play to now, and not before: {busy}");
 }
 
 #[test]
