@@ -1,1 +1,20 @@
+//! The venue's backend: one log, one write path, HTTP and Socket.IO.
+//!
+//! A command is decided by the domain, and its rows and its events commit in one transaction
+//! ([`execute`]); one task reads the committed log and emits it ([`dispatcher`]). Emission can fail or be
+//! slow: it never touches persistence, and the log heals what it lost.
+#![deny(missing_docs)]
 
+pub mod clock;
+pub mod demo;
+pub mod dispatcher;
+pub mod execute;
+pub mod http;
+pub mod metrics;
+pub mod net;
+pub mod realtime;
+mod serve;
+pub mod store;
+pub mod sweeper;
+
+pub use serve::{Ready, Running, ServeOptions, StartError, StopError, start};

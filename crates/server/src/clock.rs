@@ -1,0 +1,207 @@
+//! Ports for what is not deterministic: time and ids. A simulator brings its own.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use gangway_domain::{
+    ids::{CommandId, Epoch, EventId},
+    time::{Millis, SECOND_MS, VenueTime},
+};
+use uuid::Uuid;
+
+/// A step of the wall clock past this is worth a word (`sync.md` rule 22).
+const STEP_MS: Millis = 2 * SECOND_MS;
+/// Venue time follows the wall clock by at most this part of the time that passes: a child's minutes may
+/// be three seconds an hour off, never a jump.
+const SLEW_DIVISOR: Millis = 20;
+
+/// Venue time.
+pub trait Clock: Send + Sync {
+    /// The venue's moment; never earlier than the one before.
+    fn now(&self) -> VenueTime;
+}
+
+/// Ids that nobody can guess or repeat.
+pub trait Ids: Send + Sync {
+    /// For an event.
+    fn event_id(&self) -> EventId;
+    /// For a log.
+    fn epoch(&self) -> Epoch;
+    /// For a command that came without one.
+    fn command_id(&self) -> CommandId;
+    /// For a venue.
+    fn venue_id(&self) -> String;
+}
+
+/// Random ids, sorted by when they were made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn event_id(&self) -> EventId {
+        EventId(Uuid::now_v7().to_string())
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch(Uuid::now_v7().to_string())
+    }
+
+    fn command_id(&self) -> CommandId {
+        CommandId(Uuid::now_v7())
+    }
+
+    fn venue_id(&self) -> String {
+        Uuid::now_v7().to_string()
+    }
+}
+
+/// The machine's two clocks in ms: the one on the wall, which may be set, and the one that only counts.
+pub trait Machine: Send + Sync {
+    /// Since 1970 UTC.
+    fn wall_ms(&self) -> Millis;
+    /// Since some moment.
+    fn monotonic_ms(&self) -> Millis;
+}
+
+/// The real machine.
+#[derive(Debug)]
+pub struct RealMachine {
+    start: Instant,
+}
+
+impl Default for RealMachine {
+    fn default() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Machine for RealMachine {
+    fn wall_ms(&self) -> Millis {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+    }
+
+    fn monotonic_ms(&self) -> Millis {
+        Millis::try_from(self.start.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    }
+}
+
+/// Venue time from a machine: a monotonic anchor plus the wall clock at start, slewing after the wall
+/// clock, never behind the moment that it was started with (`sync.md` rule 22).
+#[derive(Debug)]
+pub struct VenueClock<M = RealMachine> {
+    machine: M,
+    state: Mutex<ClockState>,
+}
+
+#[derive(Debug)]
+struct ClockState {
+    monotonic_ms: Millis,
+    venue_ms: Millis,
+    /// Wall minus venue time at the last look.
+    off_ms: Millis,
+}
+
+impl<M: Machine> VenueClock<M> {
+    /// A clock that starts at the wall's time, or at `floor` where the wall is behind it.
+    pub fn new(machine: M, floor: VenueTime) -> Self {
+        let wall_ms = machine.wall_ms();
+        let venue_ms = wall_ms.max(floor.0);
+        let state = ClockState { monotonic_ms: machine.monotonic_ms(), venue_ms, off_ms: wall_ms - venue_ms };
+        Self { machine, state: Mutex::new(state) }
+    }
+}
+
+impl<M: Machine> Clock for VenueClock<M> {
+    fn now(&self) -> VenueTime {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let monotonic_ms = self.machine.monotonic_ms();
+        let passed_ms = (monotonic_ms - state.monotonic_ms).max(0);
+        let straight_ms = state.venue_ms + passed_ms;
+        let off_ms = self.machine.wall_ms() - straight_ms;
+        if (off_ms - state.off_ms).abs() > STEP_MS {
+            tracing::warn!(step_ms = off_ms - state.off_ms, "the wall clock was set; venue time follows it slowly");
+        }
+        // Less than one step of the slew stays for the next look, so that frequent looks lose nothing.
+        let slew_ms = off_ms.clamp(-passed_ms / SLEW_DIVISOR, passed_ms / SLEW_DIVISOR);
+        if passed_ms >= SLEW_DIVISOR || slew_ms != 0 {
+            state.monotonic_ms = monotonic_ms;
+            state.venue_ms = straight_ms + slew_ms;
+            state.off_ms = off_ms - slew_ms;
+            return VenueTime(state.venue_ms);
+        }
+        VenueTime(straight_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Fake {
+        wall: AtomicI64,
+        monotonic: AtomicI64,
+    }
+
+    impl Machine for &Fake {
+        fn wall_ms(&self) -> Millis {
+            self.wall.load(Relaxed)
+        }
+        fn monotonic_ms(&self) -> Millis {
+            self.monotonic.load(Relaxed)
+        }
+    }
+
+    fn pass(fake: &Fake, ms: Millis) {
+        fake.wall.fetch_add(ms, Relaxed);
+        fake.monotonic.fetch_add(ms, Relaxed);
+    }
+
+    #[test]
+    fn venue_time_goes_with_the_wall() {
+        let fake = Fake { wall: AtomicI64::new(1_000_000), ..Fake::default() };
+        let clock = VenueClock::new(&fake, VenueTime(0));
+        for _ in 0..1000 {
+            pass(&fake, 7);
+            assert_eq!(clock.now().0, fake.wall.load(Relaxed));
+        }
+    }
+
+    #[test]
+    fn it_never_starts_behind_the_last_committed_moment() {
+        let fake = Fake { wall: AtomicI64::new(1_000), ..Fake::default() };
+        let clock = VenueClock::new(&fake, VenueTime(5_000));
+        assert_eq!(clock.now(), VenueTime(5_000));
+        pass(&fake, 1_000);
+        assert_eq!(clock.now(), VenueTime(5_950), "the wall is behind, so venue time runs a twentieth slower");
+    }
+
+    #[test]
+    fn a_step_of_the_wall_is_followed_slowly_and_time_never_goes_back() {
+        let fake = Fake { wall: AtomicI64::new(1_000_000), ..Fake::default() };
+        let clock = VenueClock::new(&fake, VenueTime(0));
+        let mut before = clock.now();
+        fake.wall.fetch_sub(3_600_000, Relaxed);
+        for _ in 0..100 {
+            pass(&fake, 100);
+            let now = clock.now();
+            assert_eq!(now.since(before), 95, "time must go on, a twentieth slower");
+            before = now;
+        }
+        fake.wall.fetch_add(7_200_000, Relaxed);
+        pass(&fake, 100);
+        assert_eq!(clock.now().since(before), 105, "a jump forward is no jump of the venue");
+    }
+
+    #[test]
+    fn ids_are_all_different() {
+        assert_ne!(RandomIds.event_id(), RandomIds.event_id());
+        assert_ne!(RandomIds.epoch(), RandomIds.epoch());
+        assert_ne!(RandomIds.command_id(), RandomIds.command_id());
+    }
+}

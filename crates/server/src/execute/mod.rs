@@ -1,0 +1,305 @@
+//! The one write path: a command becomes an outcome, its row changes and its events, in one transaction.
+//!
+//! ```text
+//! known id? ──yes──> the stored outcome (same fingerprint) or id_conflict
+//!    │ no
+//! venue time, effectiveAt, catalogue, slice ──> decide ──rejection──> outcome stored, nothing logged
+//!    │ events
+//! rows + state hash + events (contiguous seq from the locked head) + outcome ──> commit
+//! ```
+//!
+//! Nothing here waits, knows a socket, or reads a clock of its own: a simulator drives it with any store.
+
+mod answer;
+mod epoch;
+mod outcome;
+mod pricing;
+pub(crate) mod record;
+
+use std::sync::Arc;
+
+use gangway_domain::{
+    command::{Command, InvalidCommand, Key},
+    decide::{self, Context, Decision, Effective, Flag},
+    event::Event,
+    ids::{CommandId, DeviceId, Position, Seq, StaffId},
+    rejection::Rejection,
+    time::VenueTime,
+    venue::Venue,
+};
+use serde_json::Value;
+
+pub use epoch::{EpochProof, start_epoch};
+pub use outcome::{Outcome, WireRejection};
+pub use record::seen_by_full;
+
+use crate::{
+    clock::{Clock, Ids},
+    store::{Head, Store, StoreError, StoredCommand, Transaction},
+};
+
+/// What is not deterministic.
+#[derive(Clone)]
+pub struct Ports {
+    /// Venue time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of events.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// What is asked for: a command, or what was meant to be one.
+#[derive(Clone, Debug)]
+pub enum Intent {
+    /// A command within its bounds.
+    Command(Command),
+    /// Invalid by itself; `fingerprint` tells it from others (`sync.md` rule 15).
+    Invalid {
+        /// Over what was sent.
+        fingerprint: String,
+        /// What is wrong.
+        reason: InvalidCommand,
+    },
+}
+
+impl Intent {
+    fn fingerprint(&self) -> String {
+        match self {
+            Self::Command(command) => command.fingerprint(),
+            Self::Invalid { fingerprint, .. } => fingerprint.clone(),
+        }
+    }
+
+    fn kind(&self) -> &str {
+        match self {
+            Self::Command(command) => command.kind(),
+            Self::Invalid { .. } => "invalid",
+        }
+    }
+}
+
+/// Who gives a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody at a desk.
+    Person,
+    /// The sweeper: a "no" only means that there is nothing to do (yet), and is not kept.
+    Clock,
+}
+
+/// A command on its way in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its id.
+    pub command_id: CommandId,
+    /// What is asked for.
+    pub intent: Intent,
+    /// When it was tapped, if that is not now.
+    pub occurred_at: Option<VenueTime>,
+    /// What the desk had seen; none: everything.
+    pub based_on: Option<Position>,
+    /// Which desk.
+    pub device_id: Option<DeviceId>,
+    /// Who.
+    pub staff_id: Option<StaffId>,
+    /// Who gives it.
+    pub origin: Origin,
+}
+
+impl Request {
+    /// A command that is given now, with everything seen.
+    pub fn now(command_id: CommandId, command: Command, device_id: Option<DeviceId>) -> Self {
+        Self {
+            command_id,
+            intent: Intent::Command(command),
+            occurred_at: None,
+            based_on: None,
+            device_id,
+            staff_id: None,
+            origin: Origin::Person,
+        }
+    }
+
+    /// A command of the clock.
+    pub fn clock(command_id: CommandId, command: Command) -> Self {
+        Self { origin: Origin::Clock, ..Self::now(command_id, command, None) }
+    }
+}
+
+/// A command's end, and where the log is now.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The last event of the log.
+    pub head: Seq,
+    /// Whether this call wrote events.
+    pub logged: bool,
+}
+
+/// Executes `request`, or finds its outcome if its id is known (`sync.md` rules 15 and 16).
+///
+/// # Errors
+/// The store failed: nothing is kept and it may be tried again.
+pub fn execute(store: &mut dyn Store, ports: &Ports, request: &Request) -> Result<Executed, StoreError> {
+    let mut transaction = store.begin()?;
+    let head = transaction.head()?;
+    if let Some(stored) = transaction.command(request.command_id)? {
+        let outcome = if stored.fingerprint == request.intent.fingerprint() {
+            Outcome::read(&stored.outcome)?
+        } else {
+            Outcome::rejected(&Rejection::IdConflict)
+        };
+        return Ok(Executed { outcome, head: head.seq, logged: false });
+    }
+    let arrived = ports.clock.now().max(head.last_time);
+    let work = Work { request, arrived, head: &head, ports };
+    let done = work.decide(transaction.as_mut())?;
+    let Some(done) = done else {
+        // The clock's command had nothing to do; its id stays free for when it has.
+        let outcome = Outcome::accepted(Vec::new(), Value::Null, Vec::new());
+        return Ok(Executed { outcome, head: head.seq, logged: false });
+    };
+    transaction.put_command(&work.stored(&done)?)?;
+    let head = done.head.clone();
+    transaction.set_head(&head)?;
+    transaction.commit()?;
+    Ok(Executed { logged: !done.outcome.seqs().is_empty(), outcome: done.outcome, head: head.seq })
+}
+
+/// A command being executed.
+struct Work<'a> {
+    request: &'a Request,
+    arrived: VenueTime,
+    head: &'a Head,
+    ports: &'a Ports,
+}
+
+/// What executing gave.
+struct Done {
+    outcome: Outcome,
+    head: Head,
+    effective_at: VenueTime,
+}
+
+impl Work<'_> {
+    fn decide(&self, transaction: &mut dyn Transaction) -> Result<Option<Done>, StoreError> {
+        match &self.request.intent {
+            Intent::Invalid { reason, .. } => {
+                let rejection = Rejection::Invalid { reason: reason.to_string() };
+                Ok(self.rejected(&rejection, self.arrived))
+            }
+            Intent::Command(command) => self.decide_command(transaction, command),
+        }
+    }
+
+    fn decide_command(&self, transaction: &mut dyn Transaction, command: &Command) -> Result<Option<Done>, StoreError> {
+        let mut venue = transaction.slice(&decide::needs(command))?;
+        let effective = self.effective_at(transaction, command, &venue)?;
+        self.remember_desk(transaction, command, effective.at)?;
+        let (catalogue, unknown_catalogue) = pricing::catalogue(transaction, self.request, self.head, effective.at)?;
+        let context = Context {
+            command_id: self.request.command_id,
+            now: effective.at,
+            catalogue,
+            device_id: self.request.device_id.clone(),
+            staff_id: self.request.staff_id.clone(),
+        };
+        let Decision { mut events, flags } = match decide::decide(&venue, command, &context) {
+            Ok(decision) => decision,
+            Err(rejection) => return Ok(self.rejected(&rejection, effective.at)),
+        };
+        if events.is_empty() {
+            return Ok(None);
+        }
+        record::bring_back(transaction, &mut events, &mut venue)?;
+        events.iter().for_each(|event| venue.apply(&event.changes));
+        let head = self.record(transaction, &events, &venue)?;
+        let now = self.arrived.max(effective.at);
+        let result = answer::result(command, &events, &venue, now);
+        let mut flags: Vec<Value> = flags.iter().map(to_value).collect();
+        flags.extend(unknown_catalogue.then(pricing::unknown_catalogue_flag));
+        flags.extend(effective.clamped.then(|| to_value(&Flag::TimeClamped)));
+        let outcome = Outcome::accepted((self.head.seq + 1..=head.seq).collect(), result, flags);
+        Ok(Some(Done { outcome, head, effective_at: effective.at }))
+    }
+
+    fn record(&self, transaction: &mut dyn Transaction, events: &[Event], venue: &Venue) -> Result<Head, StoreError> {
+        let command_id = match self.request.origin {
+            Origin::Person => Some(self.request.command_id),
+            Origin::Clock => None,
+        };
+        record::record(
+            transaction,
+            self.head,
+            events,
+            &record::Stamp { venue, command_id, now: self.arrived, ids: self.ports.ids.as_ref() },
+        )
+    }
+
+    fn rejected(&self, rejection: &Rejection, effective_at: VenueTime) -> Option<Done> {
+        match self.request.origin {
+            Origin::Clock => None,
+            Origin::Person => {
+                let head = Head { last_time: self.arrived.max(self.head.last_time), ..self.head.clone() };
+                Some(Done { outcome: Outcome::rejected(rejection), head, effective_at })
+            }
+        }
+    }
+
+    /// `sync.md` rule 13: what a desk says, bounded by what people did before.
+    fn effective_at(
+        &self,
+        transaction: &dyn Transaction,
+        command: &Command,
+        venue: &Venue,
+    ) -> Result<Effective, StoreError> {
+        if self.request.origin == Origin::Clock {
+            return Ok(Effective { at: self.arrived, clamped: false });
+        }
+        let mut not_before = None;
+        for key in command.keys() {
+            let Key::Band(band) = key else { continue };
+            not_before = not_before.max(venue.live_session(&band).map(|session| session.person_at));
+            if let Some(device) = &self.request.device_id {
+                not_before = not_before.max(transaction.desk_band_at(device, band.as_str())?);
+            }
+        }
+        let occurred_at = self.request.occurred_at.unwrap_or(self.arrived);
+        let effective = decide::effective_at(occurred_at, not_before, self.arrived);
+        // Without a moment of its own it can't have said a wrong one.
+        Ok(Effective { clamped: effective.clamped && self.request.occurred_at.is_some(), ..effective })
+    }
+
+    fn remember_desk(
+        &self,
+        transaction: &mut dyn Transaction,
+        command: &Command,
+        at: VenueTime,
+    ) -> Result<(), StoreError> {
+        let Some(device) = &self.request.device_id else { return Ok(()) };
+        for key in command.keys() {
+            if let Key::Band(band) = key {
+                transaction.put_desk_band(device, band.as_str(), at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stored(&self, done: &Done) -> Result<StoredCommand, StoreError> {
+        Ok(StoredCommand {
+            command_id: self.request.command_id,
+            fingerprint: self.request.intent.fingerprint(),
+            kind: self.request.intent.kind().to_owned(),
+            device_id: self.request.device_id.clone(),
+            staff_id: self.request.staff_id.clone(),
+            occurred_at: self.request.occurred_at,
+            effective_at: done.effective_at,
+            stored_at: self.arrived,
+            outcome: done.outcome.to_json()?,
+        })
+    }
+}
+
+fn to_value(flag: &Flag) -> Value {
+    serde_json::to_value(flag).unwrap_or_default()
+}

@@ -1,0 +1,47 @@
+//! The catalogue that a sale is priced by: what the guest was shown, told and charged (`sync.md` rule 12).
+
+use std::collections::BTreeMap;
+
+use gangway_domain::{
+    command::Command,
+    decide::{self, Catalogue},
+    ids::Seq,
+    time::VenueTime,
+};
+use serde_json::{Value, json};
+
+use super::{Intent, Request};
+use crate::store::{AsOf, Head, StoreError, Transaction};
+
+/// The catalogue for `request`, and whether it had to be guessed by time because the log that the desk had
+/// seen is unknown.
+pub(super) fn catalogue(
+    transaction: &dyn Transaction,
+    request: &Request,
+    head: &Head,
+    effective_at: VenueTime,
+) -> Result<(Catalogue, bool), StoreError> {
+    let (Some(based_on), Intent::Command(command @ (Command::Checkin { .. } | Command::Sale { .. }))) =
+        (&request.based_on, &request.intent)
+    else {
+        return Ok((Catalogue::Now, false));
+    };
+    let base = head.epoch_base.as_ref().filter(|base| base.epoch == based_on.epoch);
+    let seen: Option<Seq> = match base {
+        _ if based_on.epoch == head.epoch => Some(based_on.seq),
+        Some(base) => Some(based_on.seq.min(base.seq)),
+        None => None,
+    };
+    let moment = seen.map_or(AsOf::Time(effective_at), AsOf::Seq);
+    let mut products = BTreeMap::new();
+    for id in decide::needs(command).products {
+        let version = transaction.product_as_of(&id, moment)?;
+        products.insert(id, version);
+    }
+    Ok((Catalogue::AsOf(products), seen.is_none()))
+}
+
+/// Says that a sale was priced by its moment, since nobody knows what the desk had seen.
+pub(super) fn unknown_catalogue_flag() -> Value {
+    json!({ "flag": "catalogueUnknown" })
+}

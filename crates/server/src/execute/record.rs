@@ -1,0 +1,139 @@
+//! What a decision leaves behind: rows, state hash, product versions, events, the new head.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gangway_domain::{
+    event::{Event, EventName},
+    hash::{StateHash, canonical},
+    ids::{CommandId, Seq, SessionId},
+    rows::{Change, Collection, Row},
+    time::VenueTime,
+    venue::Venue,
+    wire::payload,
+};
+
+use crate::{
+    clock::Ids,
+    store::{Head, LoggedEvent, StoreError, Transaction},
+};
+
+/// What is the same for all events of a command.
+pub(super) struct Stamp<'a> {
+    /// The slice as it stands after the whole command.
+    pub(super) venue: &'a Venue,
+    /// Whose command.
+    pub(super) command_id: Option<CommandId>,
+    /// Venue time.
+    pub(super) now: VenueTime,
+    /// For the events' ids.
+    pub(super) ids: &'a dyn Ids,
+}
+
+/// Adds, to the first event, the rows of every visit that a change brings back into the sync set: a visit
+/// without its lines would make wrong figures (`sync.md` rule 4).
+pub(super) fn bring_back(
+    transaction: &dyn Transaction,
+    events: &mut [Event],
+    venue: &mut Venue,
+) -> Result<(), StoreError> {
+    let changes = || events.iter().flat_map(|event| &event.changes);
+    let named: BTreeSet<(Collection, String)> =
+        changes().map(|change| (change.collection, change.id.clone())).collect();
+    let touched: BTreeSet<SessionId> = changes()
+        .filter_map(|change| match &change.row {
+            Some(Row::Session(session)) => Some(session.id.clone()),
+            _ => None,
+        })
+        .collect();
+    let mut back = Vec::new();
+    for session in touched {
+        let stored = transaction.row(Collection::Sessions, session.as_str())?;
+        if stored.is_some_and(|row| !row.in_sync) {
+            let family = transaction.family(&session)?.into_iter().map(Change::put);
+            back.extend(family.filter(|change| !named.contains(&(change.collection, change.id.clone()))));
+        }
+    }
+    if let Some(first) = events.first_mut().filter(|_| !back.is_empty()) {
+        venue.apply(&back);
+        first.changes.extend(back);
+    }
+    Ok(())
+}
+
+/// Writes everything and returns the head as it has to stand.
+pub(super) fn record(
+    transaction: &mut dyn Transaction,
+    head: &Head,
+    events: &[Event],
+    stamp: &Stamp<'_>,
+) -> Result<Head, StoreError> {
+    let state_hash = write_rows(transaction, head.state_hash, events)?;
+    let mut head = Head { state_hash, last_time: stamp.now.max(head.last_time), ..head.clone() };
+    let last = head.seq + Seq::try_from(events.len()).map_err(damaged)?;
+    for event in events {
+        let seq = head.seq + 1;
+        let logged = LoggedEvent {
+            seq,
+            id: stamp.ids.event_id(),
+            name: event.name,
+            payload: payload::lean(event, stamp.venue, stamp.now).to_string(),
+            changes: serde_json::to_string(&event.changes).map_err(damaged)?,
+            emitted_at: stamp.now,
+            command_id: stamp.command_id,
+            last,
+            prev_full: head.full_seq,
+            state_hash: (seq == last).then_some(state_hash),
+        };
+        transaction.append(&logged)?;
+        keep_versions(transaction, event, seq, stamp.now)?;
+        head.seq = seq;
+        if seen_by_full(event.name) {
+            head.full_seq = seq;
+        }
+        head.event_id = Some(logged.id);
+    }
+    Ok(head)
+}
+
+/// Whether the rule of the profile `full` lets an event through (`sync.md` rules 2 and 3).
+pub fn seen_by_full(name: EventName) -> bool {
+    name != EventName::Rows
+}
+
+/// Writes the rows as they stand in the end, each once, and returns the hash of the sync set then.
+fn write_rows(transaction: &mut dyn Transaction, hash: StateHash, events: &[Event]) -> Result<StateHash, StoreError> {
+    let mut hash = hash;
+    let mut last: BTreeMap<(Collection, &str), Option<&Row>> = BTreeMap::new();
+    for change in events.iter().flat_map(|event| &event.changes) {
+        last.insert((change.collection, &change.id), change.row.as_ref());
+    }
+    for ((collection, id), row) in last {
+        let stored = transaction.row(collection, id)?;
+        if let Some(stored) = stored.filter(|stored| stored.in_sync) {
+            hash.remove(collection.name(), id, &stored.json).map_err(damaged)?;
+        }
+        match row {
+            Some(row) => {
+                let json = serde_json::to_string(row).map_err(damaged)?;
+                let json = String::from_utf8(canonical(&json).map_err(damaged)?).map_err(damaged)?;
+                hash.add(collection.name(), id, &json).map_err(damaged)?;
+                transaction.put_row(row, &json)?;
+            }
+            None => transaction.leave_sync_set(collection, id)?,
+        }
+    }
+    Ok(hash)
+}
+
+fn keep_versions(transaction: &mut dyn Transaction, event: &Event, seq: Seq, now: VenueTime) -> Result<(), StoreError> {
+    for change in &event.changes {
+        if let Some(Row::Product(product)) = &change.row {
+            transaction.put_product_version(product, seq, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn damaged(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}

@@ -1,0 +1,101 @@
+//! What every call may use.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use gangway_domain::{
+    command::{Command, InvalidCommand},
+    time::VenueTime,
+    venue::Venue,
+};
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{error::ApiError, input::Caller};
+use crate::{
+    clock::{Clock, Ids},
+    dispatcher::{Notice, mirror::SharedMirror},
+    execute::{Executed, Outcome, Request, WireRejection},
+    metrics::Metrics,
+    realtime::sockets::Sockets,
+    store::{StoreError, threads::StoreThreads},
+};
+
+/// The server's parts, for the calls.
+#[derive(Clone)]
+pub struct App {
+    /// The venue.
+    pub store: StoreThreads,
+    /// The venue as it stands, in memory.
+    pub mirror: Arc<SharedMirror>,
+    /// Venue time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids for commands that come without one.
+    pub ids: Arc<dyn Ids>,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// The sockets.
+    pub sockets: Arc<Sockets>,
+    /// For events that are not logged.
+    pub notices: mpsc::Sender<Notice>,
+    /// Snapshots under way.
+    pub snapshots: Arc<Semaphore>,
+    /// No tokens: every caller is a manager.
+    pub open: bool,
+    /// The server is ending.
+    pub draining: Arc<AtomicBool>,
+}
+
+/// What a REST write was answered by the venue.
+#[derive(Debug)]
+pub enum Answer {
+    /// The body.
+    Accepted(Value),
+    /// The "no"; the call says with which status.
+    Rejected(WireRejection),
+}
+
+impl App {
+    /// Venue time now.
+    pub fn now(&self) -> VenueTime {
+        self.clock.now()
+    }
+
+    /// Whether the server is ending.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// Reads the venue as it stands, with everything that this server has committed: who wrote sees what
+    /// it wrote.
+    pub async fn current<T>(&self, read: impl FnOnce(&Venue, VenueTime) -> T) -> T {
+        self.mirror.reach(self.store.commits().seq()).await;
+        let now = self.now();
+        self.mirror.with(|mirror| read(&mirror.venue, now))
+    }
+
+    /// Executes a command and counts its outcome.
+    ///
+    /// # Errors
+    /// The store failed; nothing was kept.
+    pub async fn execute(&self, request: Request) -> Result<Executed, StoreError> {
+        let executed = self.store.execute(request).await;
+        self.metrics.command(executed.as_ref().map_or("retry", |executed| executed.outcome.name()));
+        executed
+    }
+
+    /// Runs a REST write: `command` now, under the caller's id or a new one.
+    ///
+    /// # Errors
+    /// 400 where it is no command, 503 where the store failed.
+    pub async fn write(&self, caller: Caller, command: Result<Command, InvalidCommand>) -> Result<Answer, ApiError> {
+        let command_id = caller.command_id.unwrap_or_else(|| self.ids.command_id());
+        let executed = self.execute(Request::now(command_id, command?, caller.device_id)).await?;
+        Ok(match executed.outcome {
+            Outcome::Accepted { result, .. } => Answer::Accepted(result),
+            Outcome::Rejected { rejection } => Answer::Rejected(rejection),
+        })
+    }
+}

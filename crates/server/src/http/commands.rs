@@ -1,0 +1,142 @@
+//! `/api/commands`: what desks send, in order, each with an outcome of its own (`sync.md` rules 11–17).
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use gangway_domain::{
+    command::{Command, InvalidCommand, Key},
+    hash::canonical,
+    ids::{CommandId, DeviceId, Position, StaffId},
+    time::VenueTime,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::{
+    app::App,
+    error::ApiError,
+    input::{Caller, JsonObject},
+};
+use crate::execute::{Intent, Origin, Outcome, Request};
+
+/// Most commands of a batch (`contract.md`, Bounds).
+const BATCH_MAX: usize = 100;
+/// The longest `staffId`.
+const STAFF_ID_MAX: usize = 64;
+
+#[derive(Deserialize)]
+struct Batch {
+    commands: Vec<Box<RawValue>>,
+}
+
+/// The fields around a command whose absence spoils the whole batch.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    command_id: String,
+    #[serde(default)]
+    device_id: Option<String>,
+}
+
+/// The fields around a command that only spoil the command.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Circumstances {
+    #[serde(default)]
+    occurred_at: Option<String>,
+    #[serde(default)]
+    based_on: Option<Position>,
+    #[serde(default)]
+    staff_id: Option<String>,
+}
+
+/// Executes commands in order.
+#[utoipa::path(post, path = "/api/commands", tag = "commands", request_body = super::schema::CommandBatch,
+    responses((status = 200, body = super::schema::CommandResults), (status = 400, body = super::schema::ApiError),
+        (status = 403, body = super::schema::ApiError)))]
+pub async fn execute(State(app): State<App>, caller: Caller, body: JsonObject) -> Result<Json<Value>, ApiError> {
+    let batch: Batch =
+        gangway_domain::command::read(&body.0).map_err(|error| ApiError::bad("invalid_batch", error.to_string()))?;
+    if batch.commands.len() > BATCH_MAX {
+        return Err(ApiError::bad("invalid_batch", format!("A batch has at most {BATCH_MAX} commands.")));
+    }
+    // The whole envelope first: a batch that is malformed executes nothing.
+    let requests: Vec<Request> =
+        batch.commands.iter().map(|text| request(text.get(), &caller)).collect::<Result<_, _>>()?;
+    let mut results = Vec::with_capacity(requests.len());
+    let mut held_back: BTreeSet<Key> = BTreeSet::new();
+    for request in requests {
+        let id = request.command_id.to_string();
+        let keys = match &request.intent {
+            Intent::Command(command) => command.keys(),
+            Intent::Invalid { .. } => BTreeSet::new(),
+        };
+        let executed = if keys.is_disjoint(&held_back) { app.execute(request).await.ok() } else { None };
+        results.push(match executed {
+            Some(executed) => executed.outcome.to_wire(&id),
+            None => {
+                held_back.extend(keys);
+                json!({ "commandId": id, "outcome": "retry", "seqs": [] })
+            }
+        });
+    }
+    Ok(Json(json!({ "results": results })))
+}
+
+/// Reads one command of a batch. One that is invalid by itself still gets an outcome.
+fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
+    let bad = |sentence: &str| ApiError::bad("invalid_batch", sentence);
+    if !text.trim_start().starts_with('{') {
+        return Err(bad("A command is an object."));
+    }
+    let envelope: Envelope = serde_json::from_str(text).map_err(|_| bad("Each command needs a commandId, a UUID."))?;
+    let command_id = CommandId::from_str(&envelope.command_id).map_err(|_| bad("A commandId has to be a UUID."))?;
+    let said = envelope.device_id.map(DeviceId);
+    let device_id = match (&caller.device_id, said) {
+        (Some(device), Some(said)) if *device != said => {
+            let sentence = "A desk can't send another desk's commands.";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "wrong_device", sentence));
+        }
+        (device, said) => device.clone().or(said),
+    };
+    let parsed = Command::parse(text).and_then(|command| Ok((command, circumstances(text)?)));
+    let (intent, (occurred_at, based_on, staff_id)) = match parsed {
+        Ok((command, circumstances)) => (Intent::Command(command), circumstances),
+        Err(reason) => (Intent::Invalid { fingerprint: fingerprint(text), reason }, (None, None, None)),
+    };
+    let origin = Origin::Person;
+    Ok(Request { command_id, intent, occurred_at, based_on, device_id, staff_id, origin })
+}
+
+type Said = (Option<VenueTime>, Option<Position>, Option<StaffId>);
+
+fn circumstances(text: &str) -> Result<Said, InvalidCommand> {
+    let said: Circumstances = gangway_domain::command::read(text)?;
+    let moment = said.occurred_at.as_deref().map(VenueTime::from_iso).transpose();
+    let occurred_at =
+        moment.map_err(|_| InvalidCommand("occurredAt is a moment such as 2026-11-24T15:04:05.123Z.".to_owned()))?;
+    if said.staff_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > STAFF_ID_MAX) {
+        return Err(InvalidCommand(format!("staffId has 1 to {STAFF_ID_MAX} characters.")));
+    }
+    Ok((occurred_at, said.based_on, said.staff_id.map(StaffId)))
+}
+
+/// Of a command that is none: over its text in canonical form, so that a repeat is known again.
+fn fingerprint(text: &str) -> String {
+    let canonical = canonical(text).unwrap_or_else(|_| text.as_bytes().to_vec());
+    format!("invalid:{}", String::from_utf8_lossy(&canonical))
+}
+
+/// The outcome of a command.
+#[utoipa::path(get, path = "/api/commands/{commandId}", tag = "commands", params(("commandId" = String, Path)),
+    responses((status = 200, body = super::schema::CommandResult), (status = 404, body = super::schema::ApiError)))]
+pub async fn outcome(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let unknown = || ApiError::not_found("unknown_command", "No command of that id has an outcome here.");
+    let id = CommandId::from_str(&id).map_err(|_| unknown())?;
+    let stored = app.store.read(move |view| view.command(id)).await?.ok_or_else(unknown)?;
+    Ok(Json(Outcome::read(&stored.outcome)?.to_wire(&id.to_string())))
+}

@@ -1,0 +1,143 @@
+//! Around every call: who may, from where, how often, how long it took, and that errors are JSON.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::HttpBody,
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use thiserror::Error;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::{app::App, error::ApiError};
+use crate::{net::connection::Connection, realtime::query};
+
+/// Where the socket layer answers.
+const SOCKET_PATH: &str = "/socket.io";
+/// How long a browser may remember a preflight, in seconds.
+const PREFLIGHT_S: u64 = 600;
+
+/// What `--allow-origin` was given is no origin.
+#[derive(Debug, Error)]
+#[error("{0:?} is no origin such as https://desk.example")]
+pub struct InvalidOrigin(String);
+
+/// Where browsers may call from.
+#[derive(Clone, Debug)]
+pub(super) struct Origins(Arc<[HeaderValue]>);
+
+impl Origins {
+    pub(super) fn parse(origins: &[String]) -> Result<Self, InvalidOrigin> {
+        let parse = |origin: &String| {
+            let invalid = || InvalidOrigin(origin.clone());
+            let uri: http::Uri = origin.parse().map_err(|_| invalid())?;
+            let bare = uri.scheme().is_some() && uri.authority().is_some() && !origin.ends_with('/');
+            if !bare || uri.path() != "/" || uri.query().is_some() {
+                return Err(invalid());
+            }
+            HeaderValue::from_str(origin).map_err(|_| invalid())
+        };
+        Ok(Self(origins.iter().map(parse).collect::<Result<_, _>>()?))
+    }
+
+    pub(super) fn cors(&self) -> Option<CorsLayer> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let named = |name: &'static str| HeaderName::from_static(name);
+        let headers = [header::AUTHORIZATION, header::CONTENT_TYPE, named("idempotency-key"), named("x-device-id")];
+        Some(
+            CorsLayer::new()
+                .allow_origin(AllowOrigin::list(self.0.iter().cloned()))
+                .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+                .allow_headers(headers)
+                .expose_headers([header::RETRY_AFTER])
+                .max_age(std::time::Duration::from_secs(PREFLIGHT_S)),
+        )
+    }
+}
+
+/// A page of another origin may neither write nor listen: without tokens nothing else would stop a page
+/// that somebody opens in a browser of the same machine.
+pub(super) async fn origin(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+    let from = request.headers().get(header::ORIGIN);
+    let foreign = from.is_some_and(|origin| !origins.0.contains(origin));
+    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && !request.uri().path().starts_with(SOCKET_PATH);
+    if foreign && !harmless {
+        let sentence = "Pages of this origin may not call the server; see --allow-origin.";
+        return ApiError::new(StatusCode::FORBIDDEN, "origin_not_allowed", sentence).into_response();
+    }
+    next.run(request).await
+}
+
+/// Who may call, and how often.
+pub(super) async fn access(State(app): State<App>, request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Arc<Connection>>();
+    if connection.is_some_and(|connection| !connection.allow()) {
+        return ApiError::too_many().into_response();
+    }
+    let everyones = matches!(request.uri().path(), "/healthz" | "/readyz");
+    if !app.open && !everyones {
+        return ApiError::unauthorized().into_response();
+    }
+    next.run(request).await
+}
+
+/// Keeps account of what each socket was sent over which connection.
+pub(super) async fn socket_traffic(State(app): State<App>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with(SOCKET_PATH) {
+        return next.run(request).await;
+    }
+    let Some(sid) = query(request.uri().query(), "sid").map(str::to_owned) else { return next.run(request).await };
+    if app.sockets.is_given_up(&sid) {
+        return ApiError::bad("unknown_socket", "This socket did not read what it was sent and was closed.")
+            .into_response();
+    }
+    let by_websocket = query(request.uri().query(), "transport") == Some("websocket");
+    if let Some(connection) = request.extensions().get::<Arc<Connection>>().filter(|_| by_websocket) {
+        app.sockets.upgrade(&sid, connection);
+    }
+    let response = next.run(request).await;
+    if !by_websocket {
+        app.sockets.polled(&sid, response.body().size_hint().exact().unwrap_or(0));
+    }
+    response
+}
+
+/// Counts calls and how long they took, by route.
+pub(super) async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    app.metrics.http(method.as_str(), &route, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// Gives a refusal that some layer wrote in its own words the form of the contract.
+pub(super) async fn json_errors(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !(status.is_client_error() || status.is_server_error()) || is_json {
+        return response;
+    }
+    let (code, sentence) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "This address can't be called with this method."),
+        StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "The body is too large."),
+        _ if status.is_server_error() => ("internal", "The server failed; nothing is known of what it did."),
+        _ => ("bad_request", "This can't be read."),
+    };
+    let mut refusal = ApiError::new(status, code, sentence).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        refusal.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    refusal
+}

@@ -1,0 +1,188 @@
+//! `gangway-server`: serves a venue until it is told to end.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum, error::ErrorKind};
+use gangway_server::{Ready, ServeOptions, StartError};
+use tracing_subscriber::EnvFilter;
+
+/// A fault of the machine, the folder or the venue.
+const EXIT_FAULT: u8 = 1;
+/// Flags or configuration that can't be right.
+const EXIT_USAGE: u8 = 2;
+
+#[derive(Parser)]
+#[command(name = "gangway-server", version, about = "The backend of a timed-play venue")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Order,
+}
+
+#[derive(Subcommand)]
+enum Order {
+    /// Serves a venue.
+    Serve(Serve),
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// Address and port; port 0 picks a free one.
+    #[arg(long, env = "GANGWAY_LISTEN", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// The folder that holds the venue.
+    #[arg(long, env = "GANGWAY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// The name of a venue that is made.
+    #[arg(long, env = "GANGWAY_VENUE")]
+    venue: Option<String>,
+    /// Fill an empty venue with products and visits.
+    #[arg(long, env = "GANGWAY_DEMO")]
+    demo: bool,
+    /// No tokens: every caller is a manager; on loopback only.
+    #[arg(long, env = "GANGWAY_INSECURE_OPEN")]
+    insecure_open: bool,
+    /// An origin whose pages may call; may be repeated.
+    #[arg(long, env = "GANGWAY_ALLOW_ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<String>,
+    /// How the logs on stderr are written.
+    #[arg(long, env = "GANGWAY_LOG_FORMAT", default_value = "pretty")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Json,
+    Pretty,
+}
+
+fn main() -> ExitCode {
+    let Order::Serve(serve) = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => return usage(&error),
+    };
+    log_to_stderr(serve.log_format);
+    match run(serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, sentence }) => {
+            eprintln!("{sentence}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Why the program ends otherwise than asked.
+struct Failure {
+    code: u8,
+    sentence: String,
+}
+
+impl Failure {
+    fn fault(sentence: String) -> Self {
+        Self { code: EXIT_FAULT, sentence }
+    }
+}
+
+fn run(serve: Serve) -> Result<(), Failure> {
+    let data_dir = serve.data_dir.or_else(default_folder);
+    let data_dir = data_dir.ok_or_else(|| Failure {
+        code: EXIT_USAGE,
+        sentence: "This user has no home folder: say where the venue is with --data-dir.".to_owned(),
+    })?;
+    // Before the server starts, so that a signal while it starts is not lost.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::fault(format!("The machine gives no runtime: {error}.")))?;
+    let mut signals = {
+        let _inside = runtime.enter();
+        Signals::listen().map_err(|error| Failure::fault(format!("Signals can't be listened to: {error}.")))?
+    };
+    let running = gangway_server::start(ServeOptions {
+        listen: serve.listen,
+        data_dir,
+        venue: serve.venue,
+        demo: serve.demo,
+        insecure_open: serve.insecure_open,
+        allow_origins: serve.allow_origin,
+    });
+    let running = running.map_err(|error| Failure {
+        code: if matches!(error, StartError::Options(_)) { EXIT_USAGE } else { EXIT_FAULT },
+        sentence: error.to_string(),
+    })?;
+    say_ready(running.ready()).map_err(|error| Failure::fault(format!("The ready line can't be written: {error}.")))?;
+    runtime.block_on(signals.next());
+    tracing::info!("asked to end");
+    running.stop().map_err(|error| Failure::fault(error.to_string()))
+}
+
+fn default_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "gangway").map(|dirs| dirs.data_dir().join("server"))
+}
+
+/// The one line on stdout that scripts wait for.
+fn say_ready(ready: &Ready) -> std::io::Result<()> {
+    let line = serde_json::json!({
+        "ready": true, "listen": ready.listen.to_string(), "venueId": ready.venue_id, "epoch": ready.epoch,
+    });
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("GANGWAY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,socketioxide=warn,engineioxide=warn,refinery_core=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Pretty => builder.with_ansi(false).init(),
+    }
+}
+
+/// What clap has to say, in one sentence where it is a refusal.
+fn usage(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("The flags are not right.");
+    eprintln!("{}", first.trim_start_matches("error: "));
+    ExitCode::from(EXIT_USAGE)
+}
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        // Without a console to listen to, the program runs until it is ended from outside.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}

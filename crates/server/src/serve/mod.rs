@@ -1,0 +1,140 @@
+//! A server as a whole: folder, store, tasks, listener, and its end in order.
+
+mod folder;
+mod node;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+};
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+/// Where a server listens if nobody says (`contract.md`, Programs).
+const PORT: u16 = 8787;
+
+/// How to serve a venue.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// Address; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The folder that holds the venue; made if it is not there.
+    pub data_dir: PathBuf,
+    /// The name of a venue that is made; one that is there keeps its own.
+    pub venue: Option<String>,
+    /// Fill a venue that is empty with products and visits.
+    pub demo: bool,
+    /// No tokens, every caller is a manager; on loopback only.
+    pub insecure_open: bool,
+    /// Origins whose pages may call.
+    pub allow_origins: Vec<String>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)),
+            data_dir: PathBuf::from("gangway-data"),
+            venue: None,
+            demo: false,
+            insecure_open: false,
+            allow_origins: Vec::new(),
+        }
+    }
+}
+
+/// A server that serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Where.
+    pub listen: SocketAddr,
+    /// The venue's id.
+    pub venue_id: String,
+    /// Its log.
+    pub epoch: String,
+}
+
+/// Why a server did not start, in one sentence.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The options can't be right; nothing was touched.
+    #[error("{0}")]
+    Options(String),
+    /// The machine, the folder or the venue's file refused.
+    #[error("{0}")]
+    Fault(String),
+}
+
+/// Why a server did not end as it should.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct StopError(String);
+
+/// A server on a thread of its own, with its own runtime.
+pub struct Running {
+    ready: Ready,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<Result<(), StopError>>,
+}
+
+impl Running {
+    /// Where it serves.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Lets calls in progress end, closes the sockets and the venue's file.
+    ///
+    /// # Errors
+    /// The file could not be closed in order; what was answered is on disk all the same.
+    pub fn stop(self) -> Result<(), StopError> {
+        // The other end is gone only where the thread has ended already.
+        let _ = self.stop.send(true);
+        self.thread.join().unwrap_or_else(|_| Err(StopError("The server broke while it ended.".to_owned())))
+    }
+}
+
+/// Starts a server and waits until it serves.
+///
+/// # Errors
+/// One sentence for people; see [`StartError`].
+pub fn start(options: ServeOptions) -> Result<Running, StartError> {
+    check(&options)?;
+    let (stop, stopped) = watch::channel(false);
+    let (tell, told) = mpsc::channel();
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(node::run(options, stopped, &tell)),
+            Err(error) => {
+                let _ = tell.send(Err(StartError::Fault(format!("The machine gives no runtime: {error}."))));
+                Ok(())
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("gangway-server".to_owned()).spawn(run);
+    let thread = thread.map_err(|error| StartError::Fault(format!("A thread can't be started: {error}.")))?;
+    match told.recv() {
+        Ok(Ok(ready)) => Ok(Running { ready, stop, thread }),
+        Ok(Err(error)) => Err(error),
+        Err(mpsc::RecvError) => Err(StartError::Fault("The server broke while it started.".to_owned())),
+    }
+}
+
+fn check(options: &ServeOptions) -> Result<(), StartError> {
+    if options.insecure_open && !options.listen.ip().is_loopback() {
+        let sentence = format!(
+            "--insecure-open lets everybody in, so it is only possible on a loopback address, not on {}.",
+            options.listen
+        );
+        return Err(StartError::Options(sentence));
+    }
+    let name = options.venue.as_ref().map(|name| name.trim().chars().count());
+    if name.is_some_and(|length| !(1..=gangway_domain::command::NAME_MAX_CHARS).contains(&length)) {
+        return Err(StartError::Options("The venue's name has 1 to 120 characters.".to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Where the venue is kept: its rows, its log and the outcomes of its commands.
+//!
+//! [`Store`] is the port; [`sqlite`] implements it, and whatever else does must pass the same contract
+//! suite. SQL lives below here and nowhere else. Calls block: they run on the threads of [`threads`], never
+//! on the async one.
+
+pub mod sqlite;
+pub mod threads;
+
+use gangway_domain::{
+    decide::Needs,
+    event::EventName,
+    hash::StateHash,
+    ids::{CommandId, DeviceId, Epoch, EventId, Position, ProductId, Seq, SessionId, StaffId, TransactionId},
+    rows::{Collection, ProductRow, Row, TransactionRow},
+    settings::SettingsRow,
+    time::VenueTime,
+    venue::Venue,
+};
+use thiserror::Error;
+
+/// Why the store could not do it. Nothing of the transaction is kept, so it may be tried again.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("the database can't be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The tables could not be made or brought up to date.
+    #[error("the database can't be brought up to date: {0}")]
+    Migration(#[from] refinery::Error),
+    /// What is stored can't be read, or does not fit together.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// The library or the file is none that can be used.
+    #[error("{0}")]
+    Unusable(String),
+    /// The threads have ended or have too much to do.
+    #[error("the database is busy")]
+    Busy,
+    /// A fault that a test asked for.
+    #[error("fault injected")]
+    Injected,
+}
+
+/// The locked row from which a command takes its seqs: what the log and the sync set are now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The venue's id, for ever.
+    pub venue_id: String,
+    /// Which log.
+    pub epoch: Epoch,
+    /// Where this epoch left the one before, if known (`sync.md` rule 8).
+    pub epoch_base: Option<Position>,
+    /// The last event.
+    pub seq: Seq,
+    /// The last event that the profile `full` sees.
+    pub full_seq: Seq,
+    /// The id of the event at `seq`; none before the first.
+    pub event_id: Option<EventId>,
+    /// Venue time never goes behind this.
+    pub last_time: VenueTime,
+    /// Of the sync set.
+    pub state_hash: StateHash,
+}
+
+/// One event as logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedEvent {
+    /// Its place.
+    pub seq: Seq,
+    /// Tells two histories apart.
+    pub id: EventId,
+    /// What happened.
+    pub name: EventName,
+    /// The lean payload, JSON.
+    pub payload: String,
+    /// The changed rows, JSON.
+    pub changes: String,
+    /// When it was committed, venue time.
+    pub emitted_at: VenueTime,
+    /// Whose command; none where the clock gave it.
+    pub command_id: Option<CommandId>,
+    /// The last seq of its command.
+    pub last: Seq,
+    /// The event before it that `full` sees.
+    pub prev_full: Seq,
+    /// Of the sync set after the command, on its last event only.
+    pub state_hash: Option<StateHash>,
+}
+
+/// A row as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRow {
+    /// Canonical JSON.
+    pub json: String,
+    /// Whether it is in the sync set.
+    pub in_sync: bool,
+}
+
+/// A command with its outcome, kept by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCommand {
+    /// Its id.
+    pub command_id: CommandId,
+    /// Of its type and fields.
+    pub fingerprint: String,
+    /// Its type.
+    pub kind: String,
+    /// Which desk.
+    pub device_id: Option<DeviceId>,
+    /// Who.
+    pub staff_id: Option<StaffId>,
+    /// When the desk said that it was tapped.
+    pub occurred_at: Option<VenueTime>,
+    /// When it took effect.
+    pub effective_at: VenueTime,
+    /// When it was stored.
+    pub stored_at: VenueTime,
+    /// The outcome, JSON.
+    pub outcome: String,
+}
+
+/// A moment of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// After that event.
+    Seq(Seq),
+    /// At that moment.
+    Time(VenueTime),
+}
+
+/// Which lines are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinesOf {
+    /// All.
+    Everything,
+    /// Those of a visit.
+    Session(SessionId),
+    /// Those of a band, of all its visits.
+    Band(String),
+}
+
+/// The venue at one moment, read only.
+pub trait View {
+    /// The head row.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn head(&self) -> Result<Head, StoreError>;
+
+    /// Gives each row of the sync set to `take`, collection by collection, until it says false.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn sync_set(&self, take: &mut dyn FnMut(Collection, &str, &str) -> bool) -> Result<(), StoreError>;
+
+    /// About `limit` events after `after`, in order; whole commands only, so it may be a few more.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn events_after(&self, after: Seq, limit: usize) -> Result<Vec<LoggedEvent>, StoreError>;
+
+    /// The id of the event at `seq`.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError>;
+
+    /// The command of that id, if it has an outcome.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, StoreError>;
+
+    /// Up to `limit` lines, newest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn lines(&self, of: &LinesOf, limit: usize) -> Result<Vec<TransactionRow>, StoreError>;
+
+    /// One line.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn line(&self, id: &TransactionId) -> Result<Option<TransactionRow>, StoreError>;
+
+    /// Whether there is such a visit, in the sync set or not.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn has_session(&self, id: &SessionId) -> Result<bool, StoreError>;
+}
+
+/// One write transaction; dropped without [`Transaction::commit`], it leaves nothing behind.
+pub trait Transaction: View {
+    /// The rows that a command is decided by, with settings, occupancy and whether anything was sold.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn slice(&self, needs: &Needs) -> Result<Venue, StoreError>;
+
+    /// One stored row.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn row(&self, collection: Collection, id: &str) -> Result<Option<StoredRow>, StoreError>;
+
+    /// A visit with all that belongs to it, in the sync set or not.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn family(&self, session: &SessionId) -> Result<Vec<Row>, StoreError>;
+
+    /// A product as it was then; none: not there yet.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn product_as_of(&self, id: &ProductId, moment: AsOf) -> Result<Option<ProductRow>, StoreError>;
+
+    /// When the desk's last command on the band took effect.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn desk_band_at(&self, device: &DeviceId, band: &str) -> Result<Option<VenueTime>, StoreError>;
+
+    /// Remembers when a desk's command on a band took effect.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_desk_band(&mut self, device: &DeviceId, band: &str, at: VenueTime) -> Result<(), StoreError>;
+
+    /// Stores a row, in the sync set; `json` is its canonical text.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_row(&mut self, row: &Row, json: &str) -> Result<(), StoreError>;
+
+    /// Takes a row out of the sync set; it stays stored.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn leave_sync_set(&mut self, collection: Collection, id: &str) -> Result<(), StoreError>;
+
+    /// Keeps what a product is from `seq` and `time` on.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_product_version(&mut self, row: &ProductRow, seq: Seq, time: VenueTime) -> Result<(), StoreError>;
+
+    /// Appends to the log.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn append(&mut self, event: &LoggedEvent) -> Result<(), StoreError>;
+
+    /// Keeps a command with its outcome.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_command(&mut self, command: &StoredCommand) -> Result<(), StoreError>;
+
+    /// Replaces the head row.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn set_head(&mut self, head: &Head) -> Result<(), StoreError>;
+
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// The store failed; then nothing was kept.
+    fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// A connection that reads.
+pub trait Reader: Send {
+    /// Runs `work` on the venue as it stands at one moment.
+    ///
+    /// # Errors
+    /// The store failed, or `work` did.
+    fn view(&mut self, work: &mut dyn FnMut(&dyn View) -> Result<(), StoreError>) -> Result<(), StoreError>;
+}
+
+/// A venue's store: one writer, any number of readers beside it.
+pub trait Store: Send {
+    /// Begins the one write transaction; it holds the head row until its end.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError>;
+
+    /// Another connection to the same venue, for reads.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
+
+    /// Marks that everything is on disk and the program ended as it should.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn close(&mut self) -> Result<(), StoreError>;
+}
+
+/// What a venue that was just made starts with.
+#[derive(Clone, Debug)]
+pub struct Founding {
+    /// Its id.
+    pub venue_id: String,
+    /// Its first log.
+    pub epoch: Epoch,
+    /// Its settings.
+    pub settings: SettingsRow,
+}

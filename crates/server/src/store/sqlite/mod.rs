@@ -1,0 +1,163 @@
+//! The embedded store: one SQLite file, WAL, every commit on disk before it is answered.
+
+mod read;
+mod slice;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use gangway_domain::{hash::StateHash, rows::Row, time::VenueTime};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+
+use super::{Founding, Reader, Store, StoreError, Transaction, View};
+use crate::store::sqlite::{read::SqliteView, write::SqliteTransaction};
+
+mod embedded {
+    refinery::embed_migrations!("src/store/sqlite/migrations");
+}
+
+/// The file's name in the data folder (`contract.md`, Files).
+pub const FILE: &str = "venue.sqlite";
+/// Says that a SQLite file is a Gangway venue: "GWVN".
+const APPLICATION_ID: i32 = 0x4757_564E;
+/// Below this SQLite can corrupt a WAL database.
+const SQLITE_MIN: i32 = 3_051_003;
+/// How long a statement waits for a lock, in ms.
+const BUSY_TIMEOUT_MS: u32 = 5_000;
+
+/// A venue in a SQLite file.
+pub struct SqliteStore {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SqliteStore {
+    /// Opens the venue in `path`, or makes it with `found`.
+    ///
+    /// # Errors
+    /// The SQLite library is too old, the file is none of ours or damaged, or the disk refused.
+    pub fn open(path: &Path, found: impl FnOnce() -> Founding) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_MIN {
+            let sentence = format!("SQLite {} is too old: at least 3.51.3 is needed.", rusqlite::version());
+            return Err(StoreError::Unusable(sentence));
+        }
+        let mut connection = Connection::open(path)?;
+        configure(&connection)?;
+        identify(&connection, path)?;
+        embedded::migrations::runner().run(&mut connection)?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "user_version", 1)?;
+        let store = Self { connection, path: path.to_owned() };
+        store.take_over(found)?;
+        Ok(store)
+    }
+
+    /// Marks the venue as running; checks it first where its last run did not end as it should.
+    fn take_over(&self, found: impl FnOnce() -> Founding) -> Result<(), StoreError> {
+        let running = self.connection.query_row("SELECT running FROM head", [], |row| row.get::<_, bool>(0));
+        match running {
+            Ok(true) => {
+                tracing::warn!("the venue was not closed the last time; checking its file");
+                let verdict: String = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+                if verdict != "ok" {
+                    return Err(StoreError::Damaged(verdict));
+                }
+            }
+            Ok(false) => {}
+            Err(rusqlite::Error::QueryReturnedNoRows) => self.found(&found())?,
+            Err(error) => return Err(error.into()),
+        }
+        self.connection.execute("UPDATE head SET running = 1", [])?;
+        Ok(())
+    }
+
+    fn found(&self, founding: &Founding) -> Result<(), StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let settings = Row::Settings(founding.settings.clone());
+        let json = serde_json::to_string(&settings).map_err(damaged)?;
+        let canonical = gangway_domain::hash::canonical(&json).map_err(damaged)?;
+        let json = String::from_utf8(canonical).map_err(damaged)?;
+        let mut hash = StateHash::default();
+        hash.add(settings.collection().name(), settings.id(), &json).map_err(damaged)?;
+        transaction
+            .execute("INSERT INTO settings (id, row, in_sync) VALUES (?1, ?2, 1)", params![settings.id(), json])?;
+        transaction.execute(
+            "INSERT INTO head (one, venue_id, epoch, seq, full_seq, last_time, state_hash, running)
+             VALUES (1, ?1, ?2, 0, 0, ?3, ?4, 1)",
+            params![founding.venue_id, founding.epoch.0, founding.settings.created_at.0, hash.to_hex()],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        // Immediate: the write lock, and with it the head row, is held from the first read on.
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(Box::new(SqliteTransaction::new(transaction)))
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS.into()))?;
+        Ok(Box::new(SqliteReader { connection }))
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.connection.execute("UPDATE head SET running = 0", [])?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+struct SqliteReader {
+    connection: Connection,
+}
+
+impl Reader for SqliteReader {
+    fn view(&mut self, work: &mut dyn FnMut(&dyn View) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        work(&SqliteView::new(&transaction))
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS.into()))?;
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| {
+        let mode: String = row.get(0)?;
+        if mode.eq_ignore_ascii_case("wal") { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+    })?;
+    // FULL is what makes a commit survive a power cut in WAL mode.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+/// Refuses a file that some other program made.
+fn identify(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!("{} is not a Gangway venue.", path.display())))
+}
+
+fn damaged(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}
+
+/// A seq as SQLite has it.
+fn integer(seq: u64) -> Result<i64, StoreError> {
+    i64::try_from(seq).map_err(damaged)
+}
+
+fn seq(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(damaged)
+}
+
+fn time(value: i64) -> VenueTime {
+    VenueTime(value)
+}

@@ -1,0 +1,212 @@
+//! The threads that hold the store: one that writes, a few that read. The async side only sends them work.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use gangway_domain::{ids::Seq, time::VenueTime};
+use tokio::sync::{Notify, oneshot};
+
+use super::{Head, Reader, Store, StoreError, View};
+use crate::execute::{self, EpochProof, Executed, Ports, Request};
+
+/// Readers beside the writer.
+const READERS: usize = 3;
+/// Commands that may wait for the writer; past it a caller is told to come back.
+const WRITES_WAITING_MAX: usize = 2_048;
+/// Reads that may wait.
+const READS_WAITING_MAX: usize = 1_024;
+
+type Read = Box<dyn FnOnce(&mut dyn Reader) + Send>;
+
+enum Write {
+    Execute(Box<Request>, oneshot::Sender<Result<Executed, StoreError>>),
+    Epoch(EpochProof, oneshot::Sender<Result<Option<Head>, StoreError>>),
+    Close(oneshot::Sender<Result<(), StoreError>>),
+}
+
+/// Tells the dispatcher of commits.
+#[derive(Debug, Default)]
+pub struct Commits {
+    seq: AtomicU64,
+    notify: Notify,
+}
+
+impl Commits {
+    /// The last event that this node committed, or found at its start.
+    pub fn seq(&self) -> Seq {
+        self.seq.load(Ordering::Acquire)
+    }
+
+    /// Waits until there was a commit since the last call.
+    pub async fn changed(&self) {
+        self.notify.notified().await;
+    }
+
+    fn publish(&self, seq: Seq) {
+        self.seq.fetch_max(seq, Ordering::AcqRel);
+        self.notify.notify_one();
+    }
+}
+
+/// The venue's store on its threads.
+#[derive(Clone)]
+pub struct StoreThreads {
+    writer: mpsc::SyncSender<Write>,
+    reader: mpsc::SyncSender<Read>,
+    commits: Arc<Commits>,
+}
+
+impl StoreThreads {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// A reader can't be opened, or the machine has no thread left.
+    pub fn start(store: Box<dyn Store>, ports: Ports, head: &Head) -> Result<Self, StoreError> {
+        let commits = Arc::new(Commits::default());
+        commits.publish(head.seq);
+        let (reader, reads) = mpsc::sync_channel(READS_WAITING_MAX);
+        let reads = Arc::new(Mutex::new(reads));
+        for index in 0..READERS {
+            let (mut connection, reads) = (store.reader()?, reads.clone());
+            spawn(format!("store-read-{index}"), move || read(connection.as_mut(), &reads))?;
+        }
+        let (writer, writes) = mpsc::sync_channel(WRITES_WAITING_MAX);
+        let mut thread =
+            WriterThread { store, ports, commits: commits.clone(), head_at_start: head.seq, last_epoch_at: None };
+        spawn("store-write".to_owned(), move || thread.run(&writes))?;
+        Ok(Self { writer, reader, commits })
+    }
+
+    /// Tells of commits.
+    pub fn commits(&self) -> &Arc<Commits> {
+        &self.commits
+    }
+
+    /// Executes a command on the writer's thread.
+    ///
+    /// # Errors
+    /// The store failed or has too much to do: nothing is kept, and it may be tried again.
+    pub async fn execute(&self, request: Request) -> Result<Executed, StoreError> {
+        self.write(|reply| Write::Execute(Box::new(request), reply)).await
+    }
+
+    /// Starts a new epoch if `proof` proves that it is due.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn start_epoch(&self, proof: EpochProof) -> Result<Option<Head>, StoreError> {
+        self.write(|reply| Write::Epoch(proof, reply)).await
+    }
+
+    /// Ends the writer, with everything on disk. What is sent afterwards is refused.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.write(Write::Close).await
+    }
+
+    async fn write<T>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Write,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.writer.try_send(work(reply)).map_err(|_| StoreError::Busy)?;
+        answer.await.unwrap_or(Err(StoreError::Busy))
+    }
+
+    /// Runs `work` on the venue as it stands at one moment, on a reader's thread.
+    ///
+    /// # Errors
+    /// The store failed, or `work` did.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn View) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let read: Read = Box::new(move |reader| {
+            let mut work = Some(work);
+            let mut result = Err(StoreError::Busy);
+            let viewed = reader.view(&mut |view| {
+                if let Some(work) = work.take() {
+                    result = work(view);
+                }
+                Ok(())
+            });
+            // Whoever asked may have gone away.
+            let _ = reply.send(viewed.and(result));
+        });
+        self.reader.try_send(read).map_err(|_| StoreError::Busy)?;
+        answer.await.unwrap_or(Err(StoreError::Busy))
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    let thread = thread::Builder::new().name(name).spawn(run);
+    thread.map(drop).map_err(|error| StoreError::Unusable(format!("A thread can't be started: {error}.")))
+}
+
+fn read(reader: &mut dyn Reader, reads: &Mutex<mpsc::Receiver<Read>>) {
+    loop {
+        let work = reads.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match work {
+            Ok(work) => work(reader),
+            Err(mpsc::RecvError) => return,
+        }
+    }
+}
+
+struct WriterThread {
+    store: Box<dyn Store>,
+    ports: Ports,
+    commits: Arc<Commits>,
+    head_at_start: Seq,
+    last_epoch_at: Option<VenueTime>,
+}
+
+impl WriterThread {
+    fn run(&mut self, writes: &mpsc::Receiver<Write>) {
+        while let Ok(write) = writes.recv() {
+            // A caller that went away does not undo what was committed.
+            match write {
+                Write::Execute(request, reply) => {
+                    let _ = reply.send(self.execute(&request));
+                }
+                Write::Epoch(proof, reply) => {
+                    let _ = reply.send(self.start_epoch(&proof));
+                }
+                Write::Close(reply) => {
+                    let _ = reply.send(self.store.close());
+                    return;
+                }
+            }
+        }
+    }
+
+    fn execute(&mut self, request: &Request) -> Result<Executed, StoreError> {
+        let executed = execute::execute(self.store.as_mut(), &self.ports, request);
+        match &executed {
+            Ok(executed) if executed.logged => self.commits.publish(executed.head),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, command = %request.command_id, "a command could not be executed"),
+        }
+        executed
+    }
+
+    fn start_epoch(&mut self, proof: &EpochProof) -> Result<Option<Head>, StoreError> {
+        let started =
+            execute::start_epoch(self.store.as_mut(), &self.ports, proof, self.head_at_start, self.last_epoch_at)?;
+        if let Some(head) = &started {
+            tracing::warn!(epoch = %head.epoch, seq = head.seq, "a desk has seen events that this log lacks: new epoch");
+            self.last_epoch_at = Some(head.last_time);
+            self.commits.publish(head.seq);
+        }
+        Ok(started)
+    }
+}
