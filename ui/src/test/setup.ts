@@ -1,6 +1,9 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+// How long a busy machine may take to show something; a test never waits longer than it must.
+configure({ asyncUtilTimeout: 10_000 });
 
 // What jsdom has no layout, canvas or media for.
 class StillObserver {
@@ -24,6 +27,7 @@ for (const [name, size] of [
 ] as const) {
   Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => size });
 }
+HTMLCanvasElement.prototype.getContext = () => null;
 vi.mock("uplot", () => ({
   default: class {
     static paths = {};
