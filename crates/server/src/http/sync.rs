@@ -140,7 +140,7 @@ pub async fn snapshot(State(app): State<App>) -> Result<Response, ApiError> {
     let server_time = app.now().to_iso();
     let runtime = tokio::runtime::Handle::current();
     let send = move |piece: Vec<u8>| {
-        let sent = runtime.block_on(tokio::time::timeout(STALL, pieces.send(Bytes::from(piece))));
+        let sent = runtime.block_on(async { tokio::time::timeout(STALL, pieces.send(Bytes::from(piece))).await });
         matches!(sent, Ok(Ok(())))
     };
     let store = app.store.clone();

@@ -37,9 +37,9 @@ pub enum StoreError {
     /// The threads have ended or have too much to do.
     #[error("the database is busy")]
     Busy,
-    /// A fault that a test asked for.
-    #[error("fault injected")]
-    Injected,
+    /// The program itself failed in the middle of it; nothing was kept.
+    #[error("the command broke")]
+    Broke,
 }
 
 /// The locked row from which a command takes its seqs: what the log and the sync set are now.

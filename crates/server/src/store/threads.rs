@@ -1,6 +1,7 @@
 //! The threads that hold the store: one that writes, a few that read. The async side only sends them work.
 
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -156,7 +157,12 @@ fn read(reader: &mut dyn Reader, reads: &Mutex<mpsc::Receiver<Read>>) {
     loop {
         let work = reads.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match work {
-            Ok(work) => work(reader),
+            Ok(work) => {
+                // Dropping the reply answers whoever asked; the thread goes on with the next.
+                if panic::catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
+                    tracing::error!("a read broke");
+                }
+            }
             Err(mpsc::RecvError) => return,
         }
     }
@@ -190,7 +196,9 @@ impl WriterThread {
     }
 
     fn execute(&mut self, request: &Request) -> Result<Executed, StoreError> {
-        let executed = execute::execute(self.store.as_mut(), &self.ports, request);
+        // A command that breaks must not take the writer with it: its transaction is rolled back.
+        let work = AssertUnwindSafe(|| execute::execute(self.store.as_mut(), &self.ports, request));
+        let executed = panic::catch_unwind(work).unwrap_or(Err(StoreError::Broke));
         match &executed {
             Ok(executed) if executed.logged => self.commits.publish(executed.head),
             Ok(_) => {}
