@@ -1,0 +1,56 @@
+//! Hosting the venue's server in this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use gangway_server::{Running, ServeOptions};
+
+use crate::refusal::Refusal;
+
+/// Where other programs of this machine find a hosted venue.
+const HOST_PORT: u16 = 8787;
+
+/// Starts a demo venue that is kept in `data_dir`, at any free port.
+pub async fn demo(data_dir: PathBuf) -> Result<Running, Refusal> {
+    start(ServeOptions { data_dir, demo: true, ..on_loopback(0) }).await
+}
+
+/// Starts the venue that is kept in `data_dir`.
+pub async fn venue(data_dir: PathBuf, name: Option<String>) -> Result<Running, Refusal> {
+    start(ServeOptions { data_dir, venue: name, ..on_loopback(HOST_PORT) }).await
+}
+
+/// Stops accepting, and returns when everything is on disk.
+pub async fn stop(running: Running) {
+    match tauri::async_runtime::spawn_blocking(move || running.stop()).await {
+        Ok(Ok(())) => tracing::info!("the hosted venue is closed"),
+        Ok(Err(error)) => tracing::error!(%error, "the hosted venue did not close properly"),
+        Err(error) => tracing::error!(%error, "the hosted venue broke while closing"),
+    }
+}
+
+/// Only this machine can reach the address, so no tokens are needed.
+fn on_loopback(port: u16) -> ServeOptions {
+    ServeOptions {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        insecure_open: true,
+        ..ServeOptions::default()
+    }
+}
+
+async fn start(options: ServeOptions) -> Result<Running, Refusal> {
+    let listen = options.listen;
+    let started = tauri::async_runtime::spawn_blocking(move || gangway_server::start(options)).await;
+    let running = match started {
+        Ok(Ok(running)) => running,
+        Ok(Err(error)) => return Err(cannot_host(listen, &error.to_string())),
+        Err(error) => return Err(cannot_host(listen, &error.to_string())),
+    };
+    let ready = running.ready();
+    tracing::info!(listen = %ready.listen, venue = ready.venue_id, epoch = ready.epoch, "hosting the venue");
+    Ok(running)
+}
+
+fn cannot_host(listen: SocketAddr, why: &str) -> Refusal {
+    Refusal::new("cannot_host", format!("This desk can't host the venue at {listen}: {why}"))
+}
