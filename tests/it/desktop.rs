@@ -1,0 +1,117 @@
+//! The real window, driven as a person would: `gangway` on a virtual display through WebKitWebDriver.
+
+mod display;
+mod window;
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use gangway_testkit::{ServerProcess, binary, until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use self::{display::Display, window::Window};
+
+#[test]
+fn a_tap_in_the_window_reaches_the_venue_and_a_tap_elsewhere_the_window() {
+    let server = ServerProcess::start();
+    let hour = server.product("One hour", 12.5, Some(3600));
+    let folder = TempDir::new().expect("a folder");
+    window::run(async {
+        let window = Window::open(folder.path(), &["--server", server.base()]).await;
+        window.sees(r#"[data-testid="sync-light"][data-link="live"]"#).await;
+
+        window.press(r#"[data-testid="nav-checkin"]"#).await;
+        window.enters(r#"[data-testid="band-input"]"#, "B-104").await;
+        let tile = format!(r#"[data-testid="product-tile"][data-product-id={}]"#, hour["id"]);
+        window.press(&tile).await;
+        window.press(r#"[data-testid="charge"]"#).await;
+        window.sees(r#"[data-testid="checkin-answer"][data-kind="done"]"#).await;
+        assert_eq!(server.get("/api/sessions/status/B-104")["status"], "waiting");
+
+        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-barcode="B-104"][data-status="waiting"]"#).await;
+        window.enters(r#"[data-testid="gate-input"]"#, "B-104").await;
+        window.sees(r#"[data-testid="gate-answer"][data-outcome="go"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-barcode="B-104"][data-status="playing"]"#).await;
+        assert_eq!(server.get("/api/sessions/status/B-104")["status"], "playing");
+
+        window.press(r#"[data-testid="nav-monitor"]"#).await;
+        window.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="playing"]"#).await;
+        window.marks_page().await;
+        let pause = server.call("POST", "/api/sessions/pause", &json!({ "barcodeId": "B-104" }));
+        assert_eq!(pause.status, 200, "{}", pause.text);
+        window.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="paused"]"#).await;
+        assert!(window.is_marked_page().await, "the Monitor changed by loading the page again");
+        window.close().await;
+    });
+}
+
+#[test]
+fn a_first_run_asks_for_the_venue_and_the_second_remembers_it() {
+    let folder = TempDir::new().expect("a folder");
+    window::run(async {
+        let window = Window::open(folder.path(), &[]).await;
+        window.press(r#"[data-testid="firstrun-demo"]"#).await;
+        window.sees(r#"[data-testid="product-tile"]"#).await;
+        window.close().await;
+
+        let window = Window::open(folder.path(), &[]).await;
+        window.sees(r#"[data-testid="product-tile"]"#).await;
+        window.sees(r#"[data-testid="sync-light"][data-link="live"]"#).await;
+        window.close().await;
+    });
+    let remembered = std::fs::read(folder.path().join("venue.json")).expect("the choice is kept");
+    let remembered: Value = serde_json::from_slice(&remembered).expect("JSON");
+    assert_eq!(remembered["mode"], "demo");
+}
+
+#[test]
+fn a_desk_closes_properly_when_told_and_shares_its_folder_with_none() {
+    let display = Display::open();
+    let folder = TempDir::new().expect("a folder");
+    let mut desk = start(&display, folder.path(), &["--demo"]);
+    until("an open demo venue", || folder.path().join("demo/console/outbox.sqlite").is_file().then_some(()));
+
+    let second = start(&display, folder.path(), &["--demo"]).wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("another Gangway is open on the data folder"), "{said}");
+
+    window::signal(desk.id(), "TERM");
+    let code = until("the desk's end", || desk.try_wait().ok().flatten()).code();
+    let log = log_of(folder.path());
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("gangway is closed"), "it did not flush: {log}");
+}
+
+#[test]
+fn a_screenshot_is_a_picture_of_the_venue() {
+    let display = Display::open();
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("shot.png");
+    let shot = file.to_str().expect("a plain path");
+    let taken = start(&display, &folder.path().join("desk"), &["--demo", "--screenshot", shot]);
+    let taken = taken.wait_with_output().expect("it ends");
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+
+    let png = std::fs::read(&file).expect("a file");
+    assert!(png.starts_with(b"\x89PNG"), "no PNG");
+    assert_eq!(png.get(16..24), Some([1280_u32.to_be_bytes(), 800_u32.to_be_bytes()].concat().as_slice()));
+    // An empty page of this size has 6 kB; text, tiles and icons make several times as much.
+    assert!(png.len() > 20_000, "the picture is as good as empty: {} bytes", png.len());
+}
+
+fn start(display: &Display, folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = Command::new(binary("gangway"));
+    command.args(arguments).arg("--data-dir").arg(folder);
+    command.env("DISPLAY", display.name()).env_remove("WAYLAND_DISPLAY");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts")
+}
+
+fn log_of(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder.join("logs")).expect("logs");
+    files.flatten().filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
+}
