@@ -1,1 +1,10 @@
+//! What crosses parts, on real binaries: stock clients, two consoles, kills, and the tree's structure.
 
+mod conformance;
+mod consoles;
+mod crash;
+mod load;
+mod snapshot;
+mod spec_coverage;
+mod structure;
+mod walk;
