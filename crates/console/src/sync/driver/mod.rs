@@ -1,40 +1,31 @@
 //! Performs what [`step`](super::step::step) wants: asks the server, writes the cache, shows the rows, and
 //! feeds the answers back. The only writer of the cache and of the rows in memory.
 
+mod rows;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use gangway_domain::{
-    band::BarcodeId,
-    event::EventName,
-    ids::{Position, SessionId},
-    venue::Venue,
-};
-use serde_json::Value;
+use gangway_domain::{ids::Position, time::VenueTime};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
 
 use super::{
-    effect::{Effect, Note, SnapshotReason, Unit},
+    effect::{Effect, Note, SnapshotReason},
     input::{FetchId, Input, LinkId, Moment},
     load::{self, Staged},
     message::{EventsPage, Incoming},
-    payload,
-    state::{Held, LinkState, State},
+    state::{LinkState, State},
     step::step,
 };
 use crate::{
-    cache::{Cache, CacheError},
-    core::{Core, View},
+    core::Core,
     net::{
         EventsAfter, EventsAnswer, Signal,
         supervisor::{News, Order},
     },
-    query::{
-        key::Topic,
-        rules::{self, Given, Known, Op, Update},
-    },
+    query::rules,
     status::FoundBy,
 };
 
@@ -145,7 +136,9 @@ impl Driver {
             Ok(incoming) => {
                 match &incoming {
                     Incoming::Head(head) => self.heard_head_time(head.server_time, at_us / 1_000),
-                    Incoming::Stats(stats) => self.show(rules::stats_updates(stats, &KnownRows(&self.core.view()))),
+                    Incoming::Stats(stats) => {
+                        self.show(rules::stats_updates(stats, &rows::KnownRows(&self.core.view())))
+                    }
                     Incoming::Event { .. } | Incoming::Cart => {}
                 }
                 Input::Heard { link, incoming }
@@ -154,7 +147,7 @@ impl Driver {
         }
     }
 
-    fn heard_head_time(&self, server: Option<gangway_domain::time::VenueTime>, came_ms: u64) {
+    fn heard_head_time(&self, server: Option<VenueTime>, came_ms: u64) {
         if let Some(server) = server {
             self.core.view_mut().clock.heard(server, came_ms);
         }
@@ -261,139 +254,6 @@ impl Driver {
         }
     }
 
-    // === rows
-
-    fn apply(&mut self, units: &[Unit], held: &Held) -> Input {
-        let now = self.core.venue_now();
-        let committed = match self.core.cache().as_mut() {
-            Some(cache) => cache.apply(units, held, now),
-            None => return Input::ApplyFailed { held: None },
-        };
-        let hashes = match committed {
-            Ok(hashes) => hashes,
-            Err(error) => return self.cache_failed(&error),
-        };
-        let mut changes = Vec::new();
-        let mut unreadable = 0;
-        for change in units.iter().flat_map(|Unit(events)| events).flat_map(|event| &event.changes) {
-            match change.typed() {
-                Ok(change) => changes.extend(change),
-                Err(error) => {
-                    tracing::warn!(%error, "a row of the log can't be read");
-                    unreadable += 1;
-                }
-            }
-        }
-        {
-            let mut view = self.core.view_mut();
-            if let Some(venue) = &mut view.venue {
-                venue.apply(&changes);
-                venue.keep_totals(now);
-            }
-            view.held = Some(held.clone());
-            view.hash = hashes.last().map(|(_, hash)| hash.clone());
-            view.last_sync_at = Some(now);
-        }
-        if unreadable > 0 {
-            self.core.desk().metrics.link.unreadable_rows += unreadable;
-        }
-        self.show_events(units);
-        self.core.fates_changed();
-        Input::Applied { hashes }
-    }
-
-    fn show_events(&self, units: &[Unit]) {
-        let mut updates = Vec::new();
-        {
-            let view = self.core.view();
-            for event in units.iter().flat_map(|Unit(events)| events) {
-                match event.known() {
-                    // Rows that changed without an event of their own, or with one of a newer server.
-                    None | Some(EventName::Rows) => updates.extend(self.everything()),
-                    Some(name) if payload::check(name, &event.payload).is_ok() => {
-                        updates.extend(rules::updates(name, &event.payload, &KnownRows(&view)));
-                    }
-                    // The rows are right; only what the event says about them can't be used.
-                    Some(_) => {
-                        self.core.desk().metrics.link.malformed += 1;
-                        updates.extend(self.everything());
-                    }
-                }
-            }
-        }
-        self.show(updates);
-    }
-
-    /// Every query that somebody looks at, to be asked for again.
-    fn everything(&self) -> Vec<Update> {
-        let invalidate = |topic: &Topic| Update { topic: topic.clone(), op: Op::Invalidate { fallback: false } };
-        self.core.desk().subscriptions.topics().map(invalidate).collect()
-    }
-
-    fn show(&self, updates: Vec<Update>) {
-        if updates.is_empty() {
-            return;
-        }
-        self.core.desk().pending.add(updates, self.running.arrived_us);
-        self.core.to_push.notify_one();
-    }
-
-    fn swap(&mut self, held: &Held) -> Option<Input> {
-        let staged = self.running.staged.take().filter(|staged| staged.held == *held)?;
-        let now = self.core.venue_now();
-        let swapped = match self.core.cache().as_mut() {
-            Some(cache) => cache.swap(held, staged.hash, now),
-            None => return None,
-        };
-        if let Err(error) = swapped {
-            return Some(self.cache_failed(&error));
-        }
-        tracing::info!(seq = held.position.seq, epoch = %held.position.epoch, "the snapshot is in place");
-        {
-            let mut view = self.core.view_mut();
-            let mut venue = staged.venue;
-            venue.keep_totals(now);
-            view.venue = Some(venue);
-            view.held = Some(held.clone());
-            view.hash = Some(staged.hash.to_hex());
-            view.last_sync_at = Some(now);
-            view.file_differs = false;
-            if let Some(report) = view.differs.as_mut().filter(|report| report.repaired_at.is_none()) {
-                report.repaired_at = Some(now.to_iso());
-                report.rows = staged.differences;
-                tracing::warn!(rows = ?report.rows, "the local copy differed and was replaced by the server's");
-            }
-        }
-        self.core.desk().metrics.link.unreadable_rows += staged.unreadable;
-        let updates = self.everything();
-        let set = |update: Update| Update { op: Op::Set(Given::Rows), ..update };
-        self.show(updates.into_iter().map(set).collect());
-        self.core.fates_changed();
-        None
-    }
-
-    /// The cache could not be written: a file that is of no use is replaced by an empty one.
-    fn cache_failed(&mut self, error: &CacheError) -> Input {
-        tracing::error!(%error, "the cache could not be written; it is fetched anew");
-        self.core.view_mut().problem = Some(error.to_string());
-        let mut cache = self.core.cache();
-        if error.is_file_useless()
-            && let Some(broken) = cache.take()
-        {
-            let path = broken.path().to_owned();
-            drop(broken);
-            match Cache::replace(&path, error) {
-                Ok((fresh, notice)) => {
-                    *cache = Some(fresh);
-                    self.core.view_mut().notices.push(notice);
-                }
-                Err(error) => tracing::error!(%error, "no new cache file could be made"),
-            }
-        }
-        let held = cache.as_ref().and_then(|cache| cache.held().ok().flatten());
-        Input::ApplyFailed { held }
-    }
-
     /// A heartbeat was heard: the moment to look whether the file is still as it was left.
     fn contact(&self) {
         let (now, offset_ms) = (self.core.venue_now(), self.core.view().clock.offset_ms());
@@ -486,32 +346,5 @@ fn fetch_snapshot(
         };
         // Nobody listens any more: then nobody needs it.
         let _ = answers.send(Answer { fetch, asked_ms, came_ms: core.clock.mono_ms(), what });
-    }
-}
-
-/// What the rule table may ask: with the rows here, everything is known from them.
-struct KnownRows<'a>(&'a View);
-
-impl KnownRows<'_> {
-    fn venue(&self) -> Option<&Venue> {
-        self.0.venue.as_ref()
-    }
-}
-
-impl Known for KnownRows<'_> {
-    fn has_rows(&self) -> bool {
-        self.0.venue.is_some()
-    }
-
-    fn base(&self, _topic: &Topic) -> Option<Value> {
-        None
-    }
-
-    fn live_session(&self, band: &BarcodeId) -> Option<Option<SessionId>> {
-        self.venue().map(|venue| venue.live_session(band).map(|session| session.id.clone()))
-    }
-
-    fn band_of(&self, session: &SessionId) -> Option<BarcodeId> {
-        self.venue()?.session(session).map(|session| session.barcode_id.clone())
     }
 }

@@ -1,14 +1,15 @@
 //! The rules of synchronisation, as one pure function.
 
+mod fetching;
+
 use gangway_domain::ids::{Epoch, Position, Seq};
 
 use super::{
     effect::{Effect, Note, SnapshotReason, Unit},
     input::{FetchId, Input, LinkId, Moment},
-    message::{EventsPage, Incoming, LoggedEvent, SyncHead},
+    message::{Incoming, LoggedEvent, SyncHead},
     state::{BEHIND_GRACE_MS, CATCH_UP_EVERY_MS, Fetch, Held, Link, RETRY_MAX_MS, State, Up, WAITING_MAX, Want},
 };
-use crate::net::EventsAfter;
 
 /// Takes one input in and says what is to be done, in order.
 ///
@@ -200,6 +201,10 @@ impl Step<'_> {
         let ours = self.state.hash_at(head.seq).map(str::to_owned);
         let Some(up) = self.state.up() else { return };
         up.interval_ms = head.interval_ms;
+        if head.head >= up.overtaken {
+            // Events keep their order on a socket: those that a snapshot overtook came before this.
+            up.overtaken = 0;
+        }
         if head.head > reached && up.behind_since_ms.is_none() {
             up.behind_since_ms = Some((head.head, now));
         }
@@ -333,222 +338,7 @@ impl Step<'_> {
         self.fall_behind();
         self.want(Want::Snapshot(SnapshotReason::Repair), at_ms);
     }
-
-    // === fetching: at most one at a time, and one a second
-
-    /// Events are missing: not live any more until they are here.
-    fn gap(&mut self) {
-        self.effects.push(Effect::Note(Note::Gap));
-        self.fall_behind();
-        self.hint();
-    }
-
-    /// Something to look into, which may be nothing.
-    fn hint(&mut self) {
-        let now = self.moment.now_ms;
-        let Some(up) = self.state.up() else { return };
-        let at_ms = up.not_before_ms.max(now);
-        self.want(Want::Events, at_ms);
-    }
-
-    fn want(&mut self, want: Want, at_ms: u64) {
-        let Some(up) = self.state.up() else { return };
-        match up.fetch {
-            Fetch::Idle => up.fetch = Fetch::Due { want, at_ms },
-            Fetch::Due { want: before, at_ms: then } => {
-                up.fetch = Fetch::Due { want: before.or(want), at_ms: then.min(at_ms) };
-            }
-            // A snapshot that is on its way repairs whatever it is.
-            Fetch::Snapshot(_) if matches!(want, Want::Snapshot(_)) => {}
-            Fetch::Events(_) | Fetch::Snapshot(_) => up.again = Some(up.again.map_or(want, |before| before.or(want))),
-        }
-    }
-
-    fn begin_due(&mut self) {
-        let now = self.moment.now_ms;
-        let Some(up) = self.state.up() else { return };
-        if let Fetch::Due { want, at_ms } = up.fetch
-            && at_ms <= now
-        {
-            up.not_before_ms = now + CATCH_UP_EVERY_MS;
-            self.fetch(want);
-        }
-    }
-
-    fn fetch(&mut self, want: Want) {
-        self.state.fetches += 1;
-        let fetch = self.state.fetches;
-        let after = self.state.held.as_ref().map(|held| EventsAfter {
-            after: held.position.seq,
-            after_id: held.event_id.clone(),
-            epoch: held.position.epoch.clone(),
-        });
-        let Some(up) = self.state.up() else { return };
-        let (running, effect) = match (want, after) {
-            (Want::Events, Some(after)) => (Fetch::Events(fetch), Effect::FetchEvents { fetch, after }),
-            (Want::Events, None) => {
-                (Fetch::Snapshot(fetch), Effect::FetchSnapshot { fetch, reason: SnapshotReason::Behind })
-            }
-            (Want::Snapshot(reason), _) => (Fetch::Snapshot(fetch), Effect::FetchSnapshot { fetch, reason }),
-        };
-        up.fetch = running;
-        self.effects.push(effect);
-    }
-
-    fn fetch_failed(&mut self) {
-        let Moment { now_ms, fraction } = self.moment;
-        let repair = self.state.repair;
-        let Some(up) = self.state.up() else { return };
-        let want = match up.fetch {
-            Fetch::Snapshot(_) if repair => Want::Snapshot(SnapshotReason::Repair),
-            Fetch::Snapshot(_) => Want::Snapshot(SnapshotReason::Behind),
-            Fetch::Events(_) | Fetch::Idle | Fetch::Due { .. } => Want::Events,
-        };
-        up.failures += 1;
-        up.fetch = Fetch::Due { want, at_ms: now_ms + retry_ms(up.failures, fraction) };
-    }
-
-    fn page(&mut self, page: EventsPage) {
-        let EventsPage { epoch, head, through, events, .. } = page;
-        let cursor = self.state.cursor();
-        let of_held = self.state.held.as_ref().is_some_and(|held| held.position.epoch == epoch);
-        // A page of another log than was asked for says what a 410 would have said.
-        if !of_held {
-            self.snapshot_required();
-            return;
-        }
-        let news: Vec<LoggedEvent> = events.into_iter().filter(|event| event.seq > cursor).collect();
-        if news.first().is_some_and(|first| first.prev > cursor) {
-            self.effects.push(Effect::Note(Note::Impossible(format!("a page that leaves a hole after {cursor}"))));
-            self.snapshot_required();
-            return;
-        }
-        if through < head && through <= cursor {
-            self.effects.push(Effect::Note(Note::Impossible(format!("a page through {through} after {cursor}"))));
-            self.fetch_failed();
-            return;
-        }
-        self.state.head = head.max(cursor);
-        if let Some(up) = self.state.up() {
-            up.failures = 0;
-            if up.unit.first().is_some_and(|first| first.seq <= through) {
-                up.unit.clear();
-            }
-        }
-        self.apply_page(news, through);
-        if through < head {
-            self.fetch(Want::Events);
-        } else {
-            self.caught_up();
-        }
-    }
-
-    fn apply_page(&mut self, news: Vec<LoggedEvent>, through: Seq) {
-        if through <= self.state.cursor() {
-            return;
-        }
-        let id = news.last().filter(|event| event.seq == through).map(|event| event.id.clone());
-        let mut units: Vec<Unit> = Vec::new();
-        for event in news {
-            match units.last_mut() {
-                Some(Unit(unit)) if unit.first().is_some_and(|first| event.seq <= first.last) => unit.push(event),
-                _ => units.push(Unit(vec![event])),
-            }
-        }
-        self.apply(units, through, id);
-    }
-
-    fn snapshot_required(&mut self) {
-        let Moment { now_ms, fraction } = self.moment;
-        let Some(up) = self.state.up() else { return };
-        // A server that never lets a snapshot be followed is asked less and less.
-        let wait_ms = if up.failures == 0 { 0 } else { retry_ms(up.failures, fraction) };
-        up.failures += 1;
-        up.fetch = Fetch::Due { want: Want::Snapshot(SnapshotReason::Behind), at_ms: now_ms + wait_ms };
-        self.fall_behind();
-    }
-
-    fn snapshot_staged(&mut self, held: Held, hash: &str, named: Option<String>) {
-        let other_log = self.state.held.as_ref().is_some_and(|before| before.position.epoch != held.position.epoch);
-        let seq = held.position.seq;
-        self.effects.push(Effect::Swap { held: held.clone() });
-        self.state.head = if other_log { seq } else { self.state.head.max(seq) };
-        self.state.stand(Some(held), Some(hash));
-        self.state.repair = false;
-        let Some(up) = self.state.up() else { return };
-        up.unit.clear();
-        up.overtaken = seq;
-        if other_log {
-            up.waiting.clear();
-            up.awaited = None;
-            up.agreed = false;
-        }
-        self.effects.extend(
-            named
-                .filter(|named| named != hash)
-                .map(|theirs| Effect::Note(Note::HashMismatch { seq, ours: hash.to_owned(), theirs })),
-        );
-        // What happened while it was loading follows at once: it is the same catch-up.
-        self.fetch(Want::Events);
-    }
-
-    /// Everything that the server had when it was asked is applied.
-    fn caught_up(&mut self) {
-        let now_ms = self.moment.now_ms;
-        if let Some(up) = self.state.up() {
-            up.fetch = Fetch::Idle;
-        }
-        let missing = self.take_waiting();
-        let Some(up) = self.state.up() else { return };
-        let at_ms = up.not_before_ms.max(now_ms);
-        let again = up.again.take();
-        if let Some(want) = again.or(missing.then_some(Want::Events)) {
-            self.want(want, at_ms);
-        }
-        if !missing && !matches!(again, Some(Want::Snapshot(_))) {
-            self.come_live();
-            self.effects.push(Effect::ConfirmLink);
-        }
-    }
-
-    /// Takes the events that came during the fetch, as far as they follow. Says whether some are missing.
-    fn take_waiting(&mut self) -> bool {
-        loop {
-            let reached = self.reached();
-            let fetches = self.state.fetches;
-            let Some(up) = self.state.up() else { return false };
-            let Some((seq, (begun, event))) = up.waiting.pop_first() else { return false };
-            if seq <= reached {
-                self.heard_before(&event);
-            } else if event.prev <= reached {
-                self.take(event);
-            } else if begun < fetches {
-                // It came before the server was asked, so the answer has it, if the log does.
-                let what = format!("event at {seq} is not in the log");
-                self.effects.push(Effect::Note(Note::Impossible(what)));
-            } else {
-                up.waiting.insert(seq, (begun, event));
-                return true;
-            }
-        }
-    }
-}
-
-impl Want {
-    /// Both: a snapshot brings the events too.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Snapshot(SnapshotReason::Repair), _) | (_, Self::Snapshot(SnapshotReason::Repair)) => {
-                Self::Snapshot(SnapshotReason::Repair)
-            }
-            (Self::Snapshot(SnapshotReason::Behind), _) | (_, Self::Snapshot(SnapshotReason::Behind)) => {
-                Self::Snapshot(SnapshotReason::Behind)
-            }
-            (Self::Events, Self::Events) => Self::Events,
-        }
-    }
 }
 
 #[cfg(test)]
-#[path = "step_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@ use gangway_domain::ids::{Epoch, EventId, Position, Seq};
 use serde_json::json;
 
 use super::*;
-use crate::sync::state::LinkState;
+use crate::sync::{message::EventsPage, state::LinkState};
 
 const LINK: LinkId = 1;
 
@@ -64,7 +64,8 @@ impl Bench {
         if ends.is_empty() {
             return effects;
         }
-        let more = step(&mut self.state, Moment { now_ms: self.now_ms, fraction: 0.5 }, Input::Applied { hashes: ends });
+        let more =
+            step(&mut self.state, Moment { now_ms: self.now_ms, fraction: 0.5 }, Input::Applied { hashes: ends });
         effects.into_iter().chain(more).collect()
     }
 
@@ -447,6 +448,9 @@ fn events_that_a_snapshot_overtook_mean_nothing() {
     bench.page(page(12, 12, Vec::new()));
     assert_eq!(bench.event(event(11, 12, 12)), []);
     assert_eq!(bench.state.link_state(), LinkState::Live);
+    bench.hear(head(12, 12, None));
+    let effects = bench.event(event(10, 11, 11));
+    assert!(matches!(notes(&effects)[..], [Note::Impossible(_)]), "after the next heartbeat none can be on its way");
 }
 
 // === the heartbeat

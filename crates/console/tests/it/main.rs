@@ -1,0 +1,11 @@
+//! The console's behaviour over its ports: a venue in memory stands in for the server, its network and its
+//! clock, so that what goes wrong goes wrong on purpose.
+
+mod bad_input;
+mod catching_up;
+mod commands;
+mod files;
+mod laws;
+mod offline;
+mod pushes;
+mod support;

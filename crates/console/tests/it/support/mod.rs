@@ -1,0 +1,7 @@
+//! A venue in memory, and consoles on it.
+
+pub mod desk;
+pub mod venue;
+
+pub use desk::{Desk, until};
+pub use venue::FakeVenue;
