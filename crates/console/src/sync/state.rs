@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     effect::SnapshotReason,
     input::{FetchId, LinkId},
-    message::LoggedEvent,
+    message::{LoggedEvent, SyncHead},
 };
 
 /// How many (seq, hash) pairs are kept for the heartbeat (`sync.md` rule 5).
@@ -75,6 +75,8 @@ pub struct Up {
     pub agreed: bool,
     /// A heartbeat's hash whose place is not reached yet.
     pub awaited: Option<(Seq, String)>,
+    /// The last heartbeat that came before there was anything to compare.
+    pub early_head: Option<SyncHead>,
     /// The fetch that runs or waits.
     pub fetch: Fetch,
     /// What was wanted while a fetch ran: one more after it.
@@ -249,6 +251,7 @@ impl Up {
             interval_ms: INTERVAL_DEFAULT_MS,
             agreed: false,
             awaited: None,
+            early_head: None,
             fetch: Fetch::Idle,
             again: None,
             not_before_ms: now_ms,

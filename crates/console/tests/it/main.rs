@@ -9,3 +9,4 @@ mod laws;
 mod offline;
 mod pushes;
 mod support;
+mod traffic;

@@ -166,6 +166,9 @@ impl Step<'_> {
                 .filter(|named| named != hash)
                 .map(|theirs| Effect::Note(Note::HashMismatch { seq, ours: hash.to_owned(), theirs })),
         );
+        if let Some(head) = self.state.up().and_then(|up| up.early_head.take()) {
+            self.heard_head(head);
+        }
         // What happened while it was loading follows at once: it is the same catch-up.
         self.fetch(Want::Events);
     }

@@ -192,6 +192,13 @@ impl Step<'_> {
     }
 
     fn heard_head(&mut self, head: SyncHead) {
+        if self.state.held.is_none() {
+            // Compared once the first snapshot is in place, so that its light need not wait for the next one.
+            if let Some(up) = self.state.up() {
+                up.early_head = Some(head);
+            }
+            return;
+        }
         if !self.is_of_held_log(head.epoch) {
             return;
         }

@@ -378,6 +378,16 @@ fn without_a_cache_a_snapshot_comes_first_and_then_what_happened_meanwhile() {
 }
 
 #[test]
+fn a_heartbeat_that_came_before_the_first_snapshot_is_compared_with_it() {
+    let mut bench = Bench { state: State::new(None, "", false), now_ms: 10_000 };
+    bench.give(Input::Up { link: LINK });
+    bench.hear(head(5, 5, Some("hash-5")));
+    bench.staged(held("e", 5), Some("hash-5"));
+    bench.page(page(5, 5, Vec::new()));
+    assert!(bench.state.in_sync());
+}
+
+#[test]
 fn a_log_that_can_not_say_leads_to_a_snapshot() {
     let mut bench = Bench::live(7);
     bench.event(event(8, 9, 9));
