@@ -3,6 +3,7 @@
 mod conformance;
 mod consoles;
 mod crash;
+mod desktop;
 mod load;
 mod snapshot;
 mod spec_coverage;
