@@ -135,11 +135,11 @@ pub async fn answer(console: &Console, line: &[u8], output: &Output) -> Next {
 async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, ConsoleError> {
     #[derive(Deserialize)]
     struct Key {
-        key: QueryKey,
+        key: Vec<String>,
     }
     #[derive(Deserialize)]
     struct Keys {
-        keys: Vec<QueryKey>,
+        keys: Vec<Vec<String>>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -151,13 +151,13 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
             let executed = console.execute(read::<ExecuteRequest>(line)?).await?;
             fields(&executed)
         }
-        "query" => fields(&console.query(&read::<Key>(line)?.key)),
+        "query" => fields(&console.query(&QueryKey::parse(read::<Key>(line)?.key)?)),
         "subscribe" => {
-            console.subscribe(SUBSCRIBER, read::<Keys>(line)?.keys);
+            console.subscribe(SUBSCRIBER, keys(read::<Keys>(line)?.keys)?);
             Ok(json!({}))
         }
         "unsubscribe" => {
-            console.unsubscribe(SUBSCRIBER, read::<Keys>(line)?.keys);
+            console.unsubscribe(SUBSCRIBER, keys(read::<Keys>(line)?.keys)?);
             Ok(json!({}))
         }
         "status" => fields(&console.status()),
@@ -170,6 +170,11 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
         "shutdown" => Ok(json!({})),
         other => Err(ConsoleError::UnknownOp(other.chars().take(64).collect())),
     }
+}
+
+/// All of them, or none.
+fn keys(keys: Vec<Vec<String>>) -> Result<Vec<QueryKey>, ConsoleError> {
+    keys.into_iter().map(QueryKey::parse).collect()
 }
 
 fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, ConsoleError> {

@@ -8,8 +8,6 @@
 mod difference;
 mod schema;
 mod staging;
-#[cfg(test)]
-mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -18,8 +18,6 @@
 mod schema;
 pub mod sender;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use std::path::PathBuf;
 

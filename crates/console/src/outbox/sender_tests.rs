@@ -1,1 +1,69 @@
+use gangway_domain::ids::{Epoch, Position};
+use serde_json::json;
 
+use super::*;
+
+fn command(n: u128) -> Unanswered {
+    Unanswered {
+        id: CommandId(uuid::Uuid::from_u128(n)),
+        order: 1,
+        text: r#"{"type":"session.play","barcodeId":"B-1","price":12.50}"#.to_owned(),
+        occurred_at: "2026-11-24T15:04:05.123Z".to_owned(),
+        based_on: Position { epoch: Epoch::from("e"), seq: 7 },
+    }
+}
+
+fn id(n: u128) -> String {
+    command(n).id.to_string()
+}
+
+#[test]
+fn a_command_is_sent_as_it_was_tapped_with_what_only_the_desk_knows() {
+    let body = body(&[command(1)]).expect("a body");
+    assert_eq!(
+        body,
+        format!(
+            concat!(
+                r#"{{"commands":[{{"barcodeId":"B-1","basedOn":{{"epoch":"e","seq":7}},"commandId":"{}","#,
+                r#""occurredAt":"2026-11-24T15:04:05.123Z","price":12.50,"type":"session.play"}}]}}"#
+            ),
+            id(1)
+        )
+    );
+}
+
+#[test]
+fn answers_are_read_in_order_and_what_was_not_decided_is_left_out() {
+    let batch = [command(1), command(2), command(3)];
+    let results = vec![
+        json!({ "commandId": id(1), "outcome": "accepted", "seqs": [8, 9], "result": { "a": 1 } }),
+        json!({ "commandId": id(2), "outcome": "retry", "seqs": [] }),
+        json!({ "outcome": "rejected", "rejection": { "code": "no_credit" } }),
+    ];
+    let answers = answers(&batch, results).expect("answers");
+    let accepted = Outcome::Accepted { seqs: vec![8, 9], result: Some(json!({ "a": 1 })) };
+    let rejected = Outcome::Rejected { rejection: json!({ "code": "no_credit" }) };
+    assert_eq!(answers, [(batch[0].id, accepted), (batch[2].id, rejected)]);
+}
+
+#[test]
+fn an_answer_that_does_not_fit_settles_nothing() {
+    let accepted = |n: u128| json!({ "commandId": id(n), "outcome": "accepted", "seqs": [1] });
+    for results in [
+        vec![],
+        vec![accepted(1), accepted(2)],
+        vec![accepted(2)],
+        vec![json!({ "commandId": id(1), "outcome": "perhaps" })],
+        vec![json!({ "commandId": id(1) })],
+        vec![json!("accepted")],
+    ] {
+        assert!(answers(&[command(1)], results.clone()).is_err(), "{results:?}");
+    }
+}
+
+#[test]
+fn waits_grow_have_a_floor_and_an_end() {
+    assert_eq!(retry_after(1, 0.0), RETRY_MIN);
+    assert!(retry_after(3, 0.5) > retry_after(1, 0.5));
+    assert!(retry_after(99, 0.999) <= RETRY_MAX);
+}

@@ -278,5 +278,69 @@ impl EventsPage {
 }
 
 #[cfg(test)]
-#[path = "message_tests.rs"]
-mod tests;
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row() -> Value {
+        json!({ "id": "p", "name": "One hour", "description": null, "priceMinor": 1250, "category": "time",
+            "required": false, "timeValueMs": 3_600_000, "isDeleted": false, "createdAt": 1, "updatedAt": 2,
+            "colour": "blue" })
+    }
+
+    fn rows_event(change: Value) -> Result<Incoming, Malformed> {
+        let meta = json!({ "epoch": "e", "seq": 8, "prev": 7, "last": 8, "id": "x", "changes": [change] });
+        Incoming::parse("sync:rows", &[json!({}), meta])
+    }
+
+    #[test]
+    fn a_row_keeps_what_this_version_does_not_know() {
+        let change = json!({ "collection": "products", "id": "p", "row": row() });
+        let Ok(Incoming::Event { event, .. }) = rows_event(change) else { panic!("an event") };
+        let kept: Value = serde_json::from_str(event.changes[0].row.as_deref().expect("a row")).expect("JSON");
+        assert_eq!(kept, row());
+        assert!(event.changes[0].typed().expect("readable").is_some());
+    }
+
+    #[test]
+    fn an_unknown_collection_is_kept_and_shown_nowhere() {
+        let change = json!({ "collection": "leases", "id": "l", "row": { "any": 1 } });
+        let Ok(Incoming::Event { event, .. }) = rows_event(change) else { panic!("an event") };
+        assert_eq!(event.changes[0].typed(), Ok(None));
+    }
+
+    #[test]
+    fn a_row_that_is_gone_says_so_and_a_missing_row_is_no_row_that_is_gone() {
+        let gone = rows_event(json!({ "collection": "products", "id": "p", "row": null }));
+        let Ok(Incoming::Event { event, .. }) = gone else { panic!("an event") };
+        assert_eq!(event.changes[0].row, None);
+        assert!(rows_event(json!({ "collection": "products", "id": "p" })).is_err());
+    }
+
+    #[test]
+    fn a_page_keeps_the_bytes_of_its_rows() {
+        let text = r#"{"epoch":"e","head":1,"through":1,"events":[{"seq":1,"prev":0,"last":1,"id":"x","name":"new:thing",
+            "payload":{},"changes":[{"collection":"x","id":"y","row":{"b": 1.0,  "a":2}}]}]}"#;
+        let page = EventsPage::parse(text).expect("a page");
+        assert_eq!(page.events[0].changes[0].row.as_deref(), Some(r#"{"b": 1.0,  "a":2}"#));
+        assert_eq!(page.events[0].known(), None, "over HTTP a newer server's event is taken for its rows");
+    }
+
+    #[test]
+    fn a_page_out_of_order_is_refused() {
+        let page = |first: u64, second: u64, through: u64| {
+            let event = |seq: u64| {
+                json!({ "seq": seq, "prev": seq - 1, "last": seq, "id": "x", "name": "sync:rows", "payload": {},
+                    "changes": [] })
+            };
+            let page = json!({ "epoch": "e", "head": 9, "through": through, "events": [event(first), event(second)] });
+            EventsPage::parse(&page.to_string())
+        };
+        assert!(page(2, 3, 3).is_ok());
+        assert!(page(3, 2, 3).is_err());
+        assert!(page(2, 2, 3).is_err());
+        assert!(page(2, 4, 3).is_err(), "past what it says it is complete to");
+        assert!(EventsPage::parse("<html>").is_err());
+    }
+}
