@@ -189,3 +189,25 @@ fn a_cart_is_shown_and_not_logged() {
     assert_eq!(seen.args[0], json!({ "barcodeId": "B-9", "cart": [{ "productId": hour["id"], "quantity": 2 }] }));
     assert_eq!(server.get("/api/sync/events?after=0")["head"], 1, "only the product is in the log");
 }
+
+#[test]
+fn each_emission_is_logged_with_its_time_name_seq_room_bytes_and_receivers() {
+    let server = ServerProcess::start_with(&["--insecure-open", "--log-format", "json"]);
+    let client = StockClient::connect(server.base(), "", "websocket");
+    server.product("Hour", 12.5, Some(3600));
+    client.event("product:created");
+    let emission = until("the emission in the log", || {
+        let logged = server.stderr();
+        let lines = logged.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let fields = |line: &Value| line.get("fields").cloned().unwrap_or_else(|| line.clone());
+        let of_full = |line: &Value| fields(line)["event"] == "product:created" && fields(line)["room"] == "full";
+        lines.filter(of_full).map(|line| (line["timestamp"].clone(), fields(&line))).next()
+    });
+    let (at, fields) = emission;
+    assert!(at.is_string(), "no time");
+    assert_eq!((&fields["seq"], &fields["receivers"]), (&1.into(), &1.into()), "{fields}");
+    assert!(fields["bytes"].as_u64() > Some(100), "{fields}");
+    let metrics = server.call("GET", "/metrics", &Value::Null);
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.text.contains("product:created"), "events are counted by name: {}", metrics.text);
+}

@@ -45,6 +45,13 @@ fn a_tap_in_the_window_reaches_the_venue_and_a_tap_elsewhere_the_window() {
         assert_eq!(pause.status, 200, "{}", pause.text);
         window.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="paused"]"#).await;
         assert!(window.is_marked_page().await, "the Monitor changed by loading the page again");
+
+        // A page that is loaded again listens again.
+        window.loads_again().await;
+        window.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="paused"]"#).await;
+        let play = server.call("POST", "/api/sessions/play", &json!({ "barcodeId": "B-104" }));
+        assert_eq!(play.status, 200, "{}", play.text);
+        window.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="playing"]"#).await;
         window.close().await;
     });
 }

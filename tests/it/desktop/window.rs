@@ -100,6 +100,12 @@ impl Window {
         mark.convert::<bool>().expect("a boolean")
     }
 
+    /// Loads the page again.
+    pub(crate) async fn loads_again(&self) {
+        self.page.refresh().await.expect("the page loads");
+        assert!(!self.is_marked_page().await, "the page was not loaded again");
+    }
+
     /// Closes the window and waits until everything has ended.
     pub(crate) async fn close(self) {
         self.page.quit().await.expect("the window closes");
