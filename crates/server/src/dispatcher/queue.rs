@@ -33,7 +33,7 @@ pub struct Sent {
 }
 
 /// The socket layer.
-pub trait Emitter: Send {
+pub trait Emitter: Send + Sync {
     /// Queues a packet for every socket of its room, without waiting.
     ///
     /// # Errors

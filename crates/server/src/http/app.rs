@@ -1,8 +1,11 @@
 //! What every call may use.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use gangway_domain::{
@@ -22,6 +25,9 @@ use crate::{
     realtime::sockets::Sockets,
     store::{StoreError, threads::StoreThreads},
 };
+
+/// How long a read may wait for what was committed before it; a healthy server takes a few ms.
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server's parts, for the calls.
 #[derive(Clone)]
@@ -70,10 +76,15 @@ impl App {
 
     /// Reads the venue as it stands, with everything that this server has committed: who wrote sees what
     /// it wrote.
-    pub async fn current<T>(&self, read: impl FnOnce(&Venue, VenueTime) -> T) -> T {
-        self.mirror.reach(self.store.commits().seq()).await;
+    ///
+    /// # Errors
+    /// 503 where the log can't be followed.
+    pub async fn current<T>(&self, read: impl FnOnce(&Venue, VenueTime) -> T) -> Result<T, ApiError> {
+        let reached = tokio::time::timeout(FOLLOW_TIMEOUT, self.mirror.reach(self.store.commits().seq())).await;
+        // An old state that looks like the current one would be worse than none.
+        reached.map_err(|_| ApiError::unavailable("The server can't say how things stand now."))?;
         let now = self.now();
-        self.mirror.with(|mirror| read(&mirror.venue, now))
+        Ok(self.mirror.with(|mirror| read(&mirror.venue, now)))
     }
 
     /// Executes a command and counts its outcome.

@@ -19,31 +19,31 @@ use super::{
 /// The products on sale, by name.
 #[utoipa::path(get, path = "/api/products", tag = "products",
     responses((status = 200, body = [super::schema::Product])))]
-pub async fn list(State(app): State<App>) -> Json<Vec<Product>> {
+pub async fn list(State(app): State<App>) -> Result<Json<Vec<Product>>, ApiError> {
     select(&app, |_| true).await
 }
 
 /// The products that add time.
 #[utoipa::path(get, path = "/api/products/time", tag = "products",
     responses((status = 200, body = [super::schema::Product])))]
-pub async fn with_time(State(app): State<App>) -> Json<Vec<Product>> {
+pub async fn with_time(State(app): State<App>) -> Result<Json<Vec<Product>>, ApiError> {
     select(&app, |product| product.time_value_ms.is_some()).await
 }
 
 /// The products of a category.
 #[utoipa::path(get, path = "/api/products/category/{category}", tag = "products",
     params(("category" = String, Path)), responses((status = 200, body = [super::schema::Product])))]
-pub async fn of_category(State(app): State<App>, Path(category): Path<String>) -> Json<Vec<Product>> {
+pub async fn of_category(State(app): State<App>, Path(category): Path<String>) -> Result<Json<Vec<Product>>, ApiError> {
     select(&app, |product| product.category == category).await
 }
 
-async fn select(app: &App, wanted: impl Fn(&ProductRow) -> bool) -> Json<Vec<Product>> {
+async fn select(app: &App, wanted: impl Fn(&ProductRow) -> bool) -> Result<Json<Vec<Product>>, ApiError> {
     let products = app.current(|venue, _| {
         let currency = venue.settings().currency();
         let on_sale = venue.products_on_sale().into_iter().filter(|product| wanted(product));
         on_sale.map(|product| Product::of(product, currency)).collect()
     });
-    Json(products.await)
+    products.await.map(Json)
 }
 
 /// One product, a removed one too.
@@ -52,7 +52,7 @@ async fn select(app: &App, wanted: impl Fn(&ProductRow) -> bool) -> Json<Vec<Pro
 pub async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Product>, ApiError> {
     let id = ProductId(id);
     let product = app.current(|venue, _| venue.product(&id).map(|row| Product::of(row, venue.settings().currency())));
-    product.await.map(Json).ok_or_else(|| ApiError::not_found("unknown_product", "There is no such product."))
+    product.await?.map(Json).ok_or_else(|| ApiError::not_found("unknown_product", "There is no such product."))
 }
 
 /// Makes a product.

@@ -22,8 +22,8 @@ use super::{
 /// Every live session with credit left or playing, oldest first.
 #[utoipa::path(get, path = "/api/sessions/active", tag = "sessions",
     responses((status = 200, body = [super::schema::PlayerSession])))]
-pub async fn active(State(app): State<App>) -> Json<Vec<PlayerSession>> {
-    Json(app.current(payload::active_sessions).await)
+pub async fn active(State(app): State<App>) -> Result<Json<Vec<PlayerSession>>, ApiError> {
+    app.current(payload::active_sessions).await.map(Json)
 }
 
 /// The band's live session.
@@ -33,7 +33,7 @@ pub async fn active(State(app): State<App>) -> Json<Vec<PlayerSession>> {
         (status = 404, body = super::schema::ApiError)))]
 pub async fn status(State(app): State<App>, Path(barcode): Path<String>) -> Result<Json<PlayerSession>, ApiError> {
     let band = band(&barcode)?;
-    let session = app.current(|venue, now| venue.live_session(&band).map(|row| PlayerSession::at(row, now))).await;
+    let session = app.current(|venue, now| venue.live_session(&band).map(|row| PlayerSession::at(row, now))).await?;
     session.map(Json).ok_or_else(|| ApiError::not_found("unknown_band", "This band has no visit now."))
 }
 

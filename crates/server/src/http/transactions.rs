@@ -44,7 +44,7 @@ pub async fn list(State(app): State<App>, params: Params) -> Result<Json<Vec<Tra
 pub async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<TransactionWithRelations>, ApiError> {
     let line = app.store.read(move |view| view.line(&TransactionId(id))).await?;
     let line = line.ok_or_else(|| ApiError::not_found("unknown_transaction", "There is no such sale."))?;
-    let currency = app.current(|venue, _| venue.settings().currency()).await;
+    let currency = app.current(|venue, _| venue.settings().currency()).await?;
     Ok(Json(TransactionWithRelations::of(&line, currency)))
 }
 
@@ -88,7 +88,7 @@ pub async fn of_band(
 pub async fn lines(app: &App, of: LinesOf, limit: u64) -> Result<Json<Vec<TransactionWithRelations>>, ApiError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let rows = app.store.read(move |view| view.lines(&of, limit)).await?;
-    let currency = app.current(|venue, _| venue.settings().currency()).await;
+    let currency = app.current(|venue, _| venue.settings().currency()).await?;
     Ok(Json(rows.iter().map(|row| TransactionWithRelations::of(row, currency)).collect()))
 }
 

@@ -24,22 +24,22 @@ use crate::dispatcher::Notice;
 /// The dashboard's figures.
 #[utoipa::path(get, path = "/api/dashboard/stats", tag = "dashboard",
     responses((status = 200, body = super::schema::DashboardStats)))]
-pub async fn stats(State(app): State<App>) -> Json<DashboardStats> {
-    Json(app.current(|venue, now| venue.dashboard_stats(now)).await)
+pub async fn stats(State(app): State<App>) -> Result<Json<DashboardStats>, ApiError> {
+    app.current(|venue, now| venue.dashboard_stats(now)).await.map(Json)
 }
 
 /// How the day goes.
 #[utoipa::path(get, path = "/api/dashboard/performance", tag = "dashboard",
     responses((status = 200, body = super::schema::PerformanceMetrics)))]
-pub async fn performance(State(app): State<App>) -> Json<PerformanceMetrics> {
-    Json(app.current(metrics).await)
+pub async fn performance(State(app): State<App>) -> Result<Json<PerformanceMetrics>, ApiError> {
+    app.current(metrics).await.map(Json)
 }
 
 /// The venue's settings.
 #[utoipa::path(get, path = "/api/system/settings", tag = "system",
     responses((status = 200, body = super::schema::SystemSettings)))]
-pub async fn settings(State(app): State<App>) -> Json<SystemSettings> {
-    Json(app.current(|venue, _| SystemSettings::of(venue.settings())).await)
+pub async fn settings(State(app): State<App>) -> Result<Json<SystemSettings>, ApiError> {
+    app.current(|venue, _| SystemSettings::of(venue.settings())).await.map(Json)
 }
 
 /// Changes any of the settings.
@@ -58,11 +58,11 @@ pub async fn update_settings(State(app): State<App>, caller: Caller, body: JsonO
 /// Places, and how many are taken.
 #[utoipa::path(get, path = "/api/system/capacity", tag = "system",
     responses((status = 200, body = super::schema::Capacity)))]
-pub async fn capacity(State(app): State<App>) -> Json<Value> {
+pub async fn capacity(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let capacity = app.current(
         |venue, _| json!({ "maxOccupancy": venue.settings().max_occupancy, "currentOccupancy": venue.playing() }),
     );
-    Json(capacity.await)
+    capacity.await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -89,7 +89,7 @@ struct CartPayload<'a> {
 /// Shows a cart in the making to displays; not logged. An empty one clears it.
 #[utoipa::path(post, path = "/api/cart/notify", tag = "cart", request_body = super::schema::Cart,
     responses((status = 200, body = super::schema::Success), (status = 400, body = super::schema::ApiError)))]
-pub async fn notify_cart(State(app): State<App>, body: JsonObject) -> Result<Json<Value>, ApiError> {
+pub async fn notify_cart(State(app): State<App>, _: Caller, body: JsonObject) -> Result<Json<Value>, ApiError> {
     let cart: Cart = gangway_domain::command::read(&body.0)?;
     let barcode_id = band(&cart.barcode_id)?;
     if cart.cart.len() > LINES_MAX {
@@ -103,7 +103,7 @@ pub async fn notify_cart(State(app): State<App>, body: JsonObject) -> Result<Jso
         let known = |line: &&CartLine| venue.product(&line.product_id.as_str().into()).is_some();
         cart.cart.iter().find(|line| !known(line)).map(|line| line.product_id.clone())
     });
-    if let Some(product_id) = unknown.await {
+    if let Some(product_id) = unknown.await? {
         let error = ApiError::bad("unknown_product", "There is no such product.");
         return Err(error.with_details(json!({ "productId": product_id })));
     }

@@ -46,7 +46,8 @@ impl Entry {
         }
     }
 
-    fn transport(&self) -> Option<Arc<Connection>> {
+    /// The connection that is its own, once it has one.
+    pub fn connection(&self) -> Option<Arc<Connection>> {
         self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -55,7 +56,7 @@ impl Entry {
     /// What the system took holds framing and pings too, so a socket that has read everything is ahead;
     /// it starts even with the next packet. While it lags, the count is short by the framing alone.
     pub fn queue(&self, bytes: u64) -> u64 {
-        let sent = self.polled.load(Relaxed) + self.transport().map_or(0, |connection| connection.written());
+        let sent = self.polled.load(Relaxed) + self.connection().map_or(0, |connection| connection.written());
         let queued = self.queued.load(Relaxed).max(sent) + bytes;
         self.queued.store(queued, Relaxed);
         queued - sent
@@ -63,7 +64,7 @@ impl Entry {
 
     /// Breaks its connection, if it has one of its own.
     pub fn close(&self) {
-        if let Some(connection) = self.transport() {
+        if let Some(connection) = self.connection() {
             connection.close();
         }
     }

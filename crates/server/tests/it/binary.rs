@@ -1,0 +1,192 @@
+//! The program itself: its one line, its exit codes, its end, and a kill in the middle of its work.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
+
+use gangway_domain::{
+    hash::StateHash,
+    rows::{Change, Collection, Row},
+    venue::Venue,
+};
+use serde_json::{Value, json};
+
+use crate::support::{socket::Socket, until, venue};
+
+struct Program {
+    child: Child,
+    ready: Value,
+}
+
+impl Program {
+    fn start(dir: &Path) -> Self {
+        let mut child = command(&["serve", "--listen", "127.0.0.1:0", "--insecure-open", "--data-dir"])
+            .arg(dir)
+            .spawn()
+            .expect("it starts");
+        let stderr = child.stderr.take().expect("piped");
+        thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+        Self { child, ready: serde_json::from_str(&line).expect("JSON") }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.ready["listen"].as_str().expect("an address").parse().expect("an address")
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> venue::Answer {
+        venue::send(self.address(), method, path, Some(&body.to_string()), &[])
+    }
+
+    fn get(&self, path: &str) -> venue::Answer {
+        venue::send(self.address(), "GET", path, None, &[])
+    }
+
+    fn product(&self) -> String {
+        let made = self.call(
+            "POST",
+            "/api/products",
+            &json!({ "name": "n", "price": 1, "category": "c", "timeValueSeconds": 600 }),
+        );
+        made.json["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gangway-server"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Exit code and stderr.
+fn refused(arguments: &[&str], dir: &Path) -> (Option<i32>, String) {
+    let output = command(arguments).arg("--data-dir").arg(dir).output().expect("it runs");
+    assert!(output.stdout.is_empty(), "stdout is for the ready line alone");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
+}
+
+#[test]
+fn it_says_one_line_and_ends_when_it_is_told_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = Program::start(folder.path());
+    assert_eq!(program.ready["ready"], true);
+    assert!(program.ready["venueId"].is_string() && program.ready["epoch"].is_string());
+    let mut socket = Socket::connect(program.address(), "");
+    let pid = program.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+    let status = until("the end", || program.child.try_wait().expect("a child"));
+    assert_eq!(status.code(), Some(0));
+    socket.closed();
+    let mut rest = String::new();
+    program.child.stdout.take().expect("piped").read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "", "exactly one line");
+}
+
+#[test]
+fn flags_that_can_not_be_right_are_one_sentence_and_exit_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["serve", "--listen", "here"][..],
+        &["serve", "--listen", "0.0.0.0:0", "--insecure-open"],
+        &["serve", "--fast"],
+        &["serve", "--log-format", "xml"],
+        &["serve", "--listen", "127.0.0.1:0", "--allow-origin", "desk"],
+        &["sell"],
+    ] {
+        let (code, sentence) = refused(arguments, folder.path());
+        assert_eq!(code, Some(2), "{arguments:?}: {sentence}");
+        assert_eq!(sentence.lines().count(), 1, "{arguments:?}: {sentence}");
+    }
+}
+
+#[test]
+fn a_second_one_on_the_same_folder_exits_1_and_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _first = Program::start(folder.path());
+    let (code, sentence) = refused(&["serve", "--listen", "127.0.0.1:0", "--insecure-open"], folder.path());
+    assert_eq!(code, Some(1));
+    assert!(sentence.contains("Another server"), "{sentence}");
+}
+
+#[test]
+fn a_kill_in_the_middle_of_its_work_leaves_log_and_rows_in_agreement() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = Program::start(folder.path());
+    let founded = snapshot(&program);
+    let product = program.product();
+    let mut socket = Socket::connect(program.address(), "&profile=lean");
+    let gone = AtomicBool::new(false);
+    let answered: u64 = thread::scope(|scope| {
+        let desks: Vec<_> = (0..4)
+            .map(|desk| {
+                let (gone, product, address) = (&gone, &product, program.address());
+                scope.spawn(move || sell_until(gone, address, desk, product))
+            })
+            .collect();
+        socket.logged_to(60);
+        program.child.kill().expect("killed");
+        gone.store(true, Relaxed);
+        desks.into_iter().map(|desk| desk.join().expect("a desk")).sum()
+    });
+    program.child.wait().expect("gone");
+    let program = Program::start(folder.path());
+    let page = program.get("/api/sync/events?after=0&limit=1000").json;
+    let events = page["events"].as_array().expect("events").clone();
+    let seqs: Vec<_> = events.iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>(), "no holes");
+    let (header, rows) = snapshot(&program);
+    let mut replayed = Venue::from_rows(founded.1).expect("a venue");
+    for event in &events {
+        let changes: Vec<Change> = serde_json::from_value(event["changes"].clone()).expect("changes");
+        replayed.apply(&changes);
+    }
+    let kept = StateHash::of_rows(rows).expect("rows").to_hex();
+    assert_eq!(header["stateHash"], json!(kept));
+    assert_eq!(StateHash::of_rows(replayed.rows()).expect("rows").to_hex(), kept, "the log replayed is the rows");
+    let sold = program.get("/api/dashboard/stats").json["totalTransactions"].as_u64().expect("a count");
+    assert!(sold >= answered, "{answered} sales were answered and {sold} are there");
+    for event in socket.events.iter().filter(|event| event.is_logged()) {
+        let at = usize::try_from(event.meta("seq")).expect("small") - 1;
+        assert_eq!(events[at]["id"], event.args[1]["id"], "what was emitted is in the log");
+    }
+}
+
+/// Sells until the server is gone; how many sales were answered.
+fn sell_until(gone: &AtomicBool, address: SocketAddr, desk: usize, product: &str) -> u64 {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut answered = 0;
+    while !gone.load(Relaxed) {
+        let body = venue::sale(&format!("D{desk}-{answered}"), product, 1).to_string();
+        let url = format!("http://{address}/api/checkin");
+        match agent.post(url).header("content-type", "application/json").send(body) {
+            Ok(answer) if answer.status() == 201 => answered += 1,
+            Ok(answer) => panic!("{}", answer.status()),
+            Err(_) => break,
+        }
+    }
+    answered
+}
+
+fn snapshot(program: &Program) -> (Value, Vec<Row>) {
+    let text = program.get("/api/sync/snapshot").text;
+    let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let header = lines.next().expect("a header");
+    let rows = lines.filter(|line| line.get("end").is_none()).map(|line| {
+        let collection: Collection = serde_json::from_value(line["collection"].clone()).expect("a collection");
+        Row::from_value(collection, line["row"].clone()).expect("a row")
+    });
+    (header, rows.collect())
+}

@@ -1,0 +1,152 @@
+//! `/api/commands`: a batch in order, each command with an outcome of its own (`sync.md` rule 15).
+
+use serde_json::{Value, json};
+
+use crate::support::venue::Venue;
+
+fn id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn send(venue: &Venue, commands: Value) -> Vec<Value> {
+    let answer = venue.call("POST", "/api/commands", &json!({ "commands": commands }));
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json["results"].as_array().expect("results").clone()
+}
+
+#[test]
+fn a_batch_is_executed_in_order_and_each_command_has_its_outcome() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let ids: Vec<String> = (0..5).map(|_| id()).collect();
+    let products = json!([{ "id": hour, "quantity": 1 }]);
+    let results = send(
+        &venue,
+        json!([
+            { "commandId": ids[0], "type": "session.checkin", "barcodeId": "B-1", "products": products },
+            { "commandId": ids[1], "type": "session.play", "barcodeId": "B-1" },
+            { "commandId": ids[2], "type": "session.play", "barcodeId": "B-1" },
+            { "commandId": ids[3], "type": "session.fly", "barcodeId": "B-1" },
+            { "commandId": ids[4], "type": "session.pause", "barcodeId": "B-1" },
+        ]),
+    );
+    let outcomes: Vec<_> = results.iter().map(|result| result["outcome"].as_str().unwrap_or_default()).collect();
+    assert_eq!(outcomes, ["accepted", "accepted", "rejected", "rejected", "accepted"]);
+    let given: Vec<_> = results.iter().map(|result| result["commandId"].as_str().unwrap_or_default()).collect();
+    assert_eq!(given, ids);
+    assert_eq!(results[0]["seqs"], json!([2, 3]));
+    assert_eq!(results[0]["result"]["totalSecondsAdded"], 3600);
+    assert_eq!(results[2]["rejection"]["code"], "already_playing");
+    assert_eq!((&results[3]["rejection"]["code"], &results[3]["seqs"]), (&json!("invalid_command"), &json!([])));
+    assert!(results[3]["rejection"]["message"].is_string() && results[3]["rejection"]["details"].is_object());
+    for (id, result) in ids.iter().zip(&results) {
+        assert_eq!(venue.get(&format!("/api/commands/{id}")).json, *result, "the outcome is kept by its id");
+    }
+}
+
+#[test]
+fn a_repeat_of_a_batch_changes_nothing() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let batch = json!([
+        { "commandId": id(), "type": "session.checkin", "barcodeId": "B-1", "products": [{ "id": hour, "quantity": 1 }] },
+        { "commandId": id(), "type": "settings.update", "changes": { "maxOccupancy": 0 } },
+        { "commandId": id(), "type": "sale.create", "payment": "card",
+          "lines": [{ "barcodeId": "B-2", "productId": hour, "quantity": 1 }, { "barcodeId": "B-3", "productId": hour, "quantity": 2 }] },
+    ]);
+    let first = send(&venue, batch.clone());
+    let head = venue.head();
+    assert_eq!(send(&venue, batch), first);
+    assert_eq!(venue.head(), head);
+    assert_eq!(
+        first[2]["result"]["playerSessions"].as_array().map(Vec::len),
+        Some(2),
+        "a group sale has all its bands"
+    );
+}
+
+#[test]
+fn a_known_id_with_other_content_is_rejected_and_the_rest_goes_on() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let known = id();
+    let sell = |quantity: u32| json!({ "commandId": known, "type": "session.checkin", "barcodeId": "B-1", "products": [{ "id": hour, "quantity": quantity }] });
+    let results =
+        send(&venue, json!([sell(1), sell(2), { "commandId": id(), "type": "session.play", "barcodeId": "B-1" }]));
+    assert_eq!(results[1]["rejection"]["code"], "id_conflict");
+    assert_eq!(results[2]["outcome"], "accepted");
+    assert_eq!(venue.get(&format!("/api/commands/{known}")).json, results[0], "the stored outcome stays");
+    let invalid = id();
+    let broken = |kind: &str| json!([{ "commandId": invalid, "type": kind }]);
+    assert_eq!(send(&venue, broken("none"))[0]["rejection"]["code"], "invalid_command");
+    assert_eq!(send(&venue, broken("none"))[0]["rejection"]["code"], "invalid_command");
+    assert_eq!(send(&venue, broken("other"))[0]["rejection"]["code"], "id_conflict");
+}
+
+#[test]
+fn a_malformed_envelope_executes_nothing() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let head = venue.head();
+    let good = json!({ "commandId": id(), "type": "session.checkin", "barcodeId": "B-1", "products": [{ "id": hour, "quantity": 1 }] });
+    let check = |body: Value| {
+        let answer = venue.call("POST", "/api/commands", &body);
+        assert_eq!(answer.status, 400, "{body}: {}", answer.text);
+        assert_eq!(venue.head(), head, "{body}");
+    };
+    check(json!({}));
+    check(json!({ "commands": "all" }));
+    check(json!({ "commands": [good, { "type": "session.play", "barcodeId": "B-1" }] }));
+    check(json!({ "commands": [good, { "commandId": "seven", "type": "session.play", "barcodeId": "B-1" }] }));
+    check(json!({ "commands": [good, 7] }));
+    check(json!({ "commands": vec![good; 101] }));
+    assert!(send(&venue, json!([])).is_empty());
+}
+
+#[test]
+fn a_desk_can_not_send_another_desks_commands() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, None);
+    let body = json!({ "commands": [{ "commandId": id(), "type": "product.delete", "productId": hour, "deviceId": "desk-2" }] });
+    let answer = venue.send("POST", "/api/commands", Some(&body.to_string()), &[("x-device-id", "desk-1")]);
+    assert_eq!((answer.status, answer.code()), (403, "wrong_device"));
+    let answer = venue.send("POST", "/api/commands", Some(&body.to_string()), &[("x-device-id", "desk-2")]);
+    assert_eq!(answer.json["results"][0]["outcome"], "accepted");
+}
+
+#[test]
+fn who_sold_and_where_is_on_the_line() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, None);
+    let command = json!({ "commandId": id(), "type": "session.checkin", "barcodeId": "B-1", "staffId": "ana",
+        "products": [{ "id": hour, "quantity": 1 }] });
+    let body = json!({ "commands": [command] }).to_string();
+    assert_eq!(venue.send("POST", "/api/commands", Some(&body), &[("x-device-id", "desk-1")]).status, 200);
+    let log = venue.log();
+    let row = &log.last().expect("an event")["changes"][0]["row"];
+    assert_eq!((&row["deviceId"], &row["staffId"]), (&json!("desk-1"), &json!("ana")));
+}
+
+#[test]
+fn circumstances_that_can_not_be_read_make_an_invalid_command_and_not_a_wedged_batch() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, None);
+    let with = |name: &str, value: Value| {
+        let mut command =
+            json!({ "commandId": id(), "type": "product.update", "productId": hour, "changes": { "price": 2 } });
+        command[name] = value;
+        send(&venue, json!([command]))[0]["rejection"]["code"].clone()
+    };
+    assert_eq!(with("occurredAt", json!("yesterday")), "invalid_command");
+    assert_eq!(with("occurredAt", json!(7)), "invalid_command");
+    assert_eq!(with("basedOn", json!(7)), "invalid_command");
+    assert_eq!(with("staffId", json!("")), "invalid_command");
+}
+
+#[test]
+fn an_unknown_command_has_no_outcome() {
+    let venue = Venue::start();
+    for path in [format!("/api/commands/{}", id()), "/api/commands/seven".to_owned()] {
+        assert_eq!(venue.get(&path).status, 404, "{path}");
+    }
+}

@@ -1,0 +1,240 @@
+//! Rows and log commit together; the log alone gives the rows, the hash and the figures.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use gangway_domain::{
+    decide::Needs,
+    hash::StateHash,
+    ids::{CommandId, DeviceId, EventId, ProductId, Seq, SessionId, TransactionId},
+    rows::{Change, Collection, ProductRow, Row, TransactionRow},
+    time::VenueTime,
+    venue::Venue as Rows,
+};
+use gangway_server::{
+    dispatcher::mirror::Mirror,
+    execute::{self, Request},
+    store::{AsOf, Head, LinesOf, LoggedEvent, Reader, Store, StoreError, StoredCommand, StoredRow, Transaction, View},
+};
+use serde_json::json;
+
+use crate::support::parts::{Bench, parse};
+
+/// A store that fails at the n-th write of a transaction.
+struct Failing {
+    inner: Box<dyn Store>,
+    writes_left: Arc<AtomicUsize>,
+}
+
+struct FailingTransaction<'a> {
+    inner: Box<dyn Transaction + 'a>,
+    writes_left: Arc<AtomicUsize>,
+}
+
+impl FailingTransaction<'_> {
+    fn spend(&self) -> Result<(), StoreError> {
+        match self.writes_left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(StoreError::Unusable("the disk is full".to_owned())),
+        }
+    }
+}
+
+impl Store for Failing {
+    fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        let writes_left = self.writes_left.clone();
+        Ok(Box::new(FailingTransaction { inner: self.inner.begin()?, writes_left }))
+    }
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+        self.inner.reader()
+    }
+    fn close(&mut self) -> Result<(), StoreError> {
+        self.inner.close()
+    }
+}
+
+impl View for FailingTransaction<'_> {
+    fn head(&self) -> Result<Head, StoreError> {
+        self.inner.head()
+    }
+    fn sync_set(&self, take: &mut dyn FnMut(Collection, &str, &str) -> bool) -> Result<(), StoreError> {
+        self.inner.sync_set(take)
+    }
+    fn events_after(&self, after: Seq, limit: usize) -> Result<Vec<LoggedEvent>, StoreError> {
+        self.inner.events_after(after, limit)
+    }
+    fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError> {
+        self.inner.event_id(seq)
+    }
+    fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, StoreError> {
+        self.inner.command(id)
+    }
+    fn lines(&self, of: &LinesOf, limit: usize) -> Result<Vec<TransactionRow>, StoreError> {
+        self.inner.lines(of, limit)
+    }
+    fn line(&self, id: &TransactionId) -> Result<Option<TransactionRow>, StoreError> {
+        self.inner.line(id)
+    }
+    fn has_session(&self, id: &SessionId) -> Result<bool, StoreError> {
+        self.inner.has_session(id)
+    }
+}
+
+impl Transaction for FailingTransaction<'_> {
+    fn slice(&self, needs: &Needs) -> Result<Rows, StoreError> {
+        self.inner.slice(needs)
+    }
+    fn row(&self, collection: Collection, id: &str) -> Result<Option<StoredRow>, StoreError> {
+        self.inner.row(collection, id)
+    }
+    fn family(&self, session: &SessionId) -> Result<Vec<Row>, StoreError> {
+        self.inner.family(session)
+    }
+    fn product_as_of(&self, id: &ProductId, moment: AsOf) -> Result<Option<ProductRow>, StoreError> {
+        self.inner.product_as_of(id, moment)
+    }
+    fn desk_band_at(&self, device: &DeviceId, band: &str) -> Result<Option<VenueTime>, StoreError> {
+        self.inner.desk_band_at(device, band)
+    }
+    fn put_desk_band(&mut self, device: &DeviceId, band: &str, at: VenueTime) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_desk_band(device, band, at)
+    }
+    fn put_row(&mut self, row: &Row, json: &str) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_row(row, json)
+    }
+    fn leave_sync_set(&mut self, collection: Collection, id: &str) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.leave_sync_set(collection, id)
+    }
+    fn put_product_version(&mut self, row: &ProductRow, seq: Seq, time: VenueTime) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_product_version(row, seq, time)
+    }
+    fn append(&mut self, event: &LoggedEvent) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.append(event)
+    }
+    fn put_command(&mut self, command: &StoredCommand) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_command(command)
+    }
+    fn set_head(&mut self, head: &Head) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.set_head(head)
+    }
+    fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.commit()
+    }
+}
+
+#[test]
+fn a_fault_at_any_write_leaves_neither_rows_nor_events() {
+    let mut bench = Bench::new();
+    let hour = bench.product(10.0, Some(3600));
+    let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
+    let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
+    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone() });
+    let products = json!([{ "id": hour, "quantity": 1 }, { "id": hour, "quantity": 2 }]);
+    let command = parse(&json!({ "type": "session.checkin", "barcodeId": "B-1", "products": products }));
+    let request = Request::now(CommandId(uuid::Uuid::new_v4()), command, Some(DeviceId::from("desk-1")));
+    let before = state(&bench);
+    let mut writes = 0;
+    let executed = loop {
+        writes_left.store(writes, Relaxed);
+        match execute::execute(bench.store.as_mut(), &bench.ports, &request) {
+            Ok(executed) => break executed,
+            Err(_) => assert_eq!(state(&bench), before, "a fault at write {writes} left something behind"),
+        }
+        writes += 1;
+        assert!(writes < 50, "it never succeeds");
+    };
+    assert!(writes >= 8, "rows, events, outcome, head and commit were all tried, not only {writes}");
+    assert_eq!(executed.outcome.seqs().len(), 3);
+    assert_ne!(state(&bench), before);
+}
+
+/// Everything that could be left behind.
+fn state(bench: &Bench) -> (Head, usize, usize, usize) {
+    let rows = bench.view(|view| {
+        let mut rows = 0;
+        view.sync_set(&mut |_, _, _| {
+            rows += 1;
+            true
+        })
+        .expect("rows");
+        rows
+    });
+    let events = bench.view(|view| view.events_after(0, 100).expect("events").len());
+    let lines = bench.view(|view| view.lines(&LinesOf::Everything, 100).expect("lines").len());
+    (bench.head(), rows, events, lines)
+}
+
+/// A day with everything in it.
+fn busy(bench: &mut Bench) {
+    let hour = bench.product(10.25, Some(3600));
+    let socks = bench.product(2.0, None);
+    for band in 0..12 {
+        let band = format!("B-{band}");
+        let sold = bench.sell(&band, if band.ends_with('3') { &socks } else { &hour });
+        bench.clock.pass(61_000);
+        bench.give(json!({ "type": "session.play", "barcodeId": band }));
+        bench.clock.pass(200_000);
+        match band.len() % 3 {
+            0 => drop(bench.give(json!({ "type": "session.pause", "barcodeId": band }))),
+            1 => drop(bench.give(json!({ "type": "session.end", "barcodeId": band }))),
+            _ => drop(bench.sell(&band, &hour)),
+        }
+        let line = &sold["transactions"][0]["id"];
+        let fix = json!({ "type": "transaction.correct", "transactionId": line, "quantity": 2, "reason": "two" });
+        bench.give(fix);
+        if band.ends_with('5') {
+            let refund =
+                json!({ "type": "transaction.correct", "transactionId": line, "status": "refunded", "reason": "no" });
+            bench.accept(refund);
+        }
+    }
+    bench.accept(json!({ "type": "product.update", "productId": hour, "changes": { "price": 11 } }));
+    bench.accept(json!({ "type": "product.delete", "productId": socks }));
+    bench.accept(json!({ "type": "settings.update", "changes": { "maxOccupancy": 7 } }));
+}
+
+#[test]
+fn the_log_replayed_is_the_rows_the_hash_and_the_figures() {
+    let mut bench = Bench::new();
+    let mut replayed = bench.view(|view| Mirror::load(view).expect("rows")).venue;
+    replayed.keep_totals(gangway_server::clock::Clock::now(bench.clock.as_ref()));
+    busy(&mut bench);
+    let now = gangway_server::clock::Clock::now(bench.clock.as_ref());
+    let events = bench.view(|view| view.events_after(0, 10_000).expect("events"));
+    assert!(events.len() > 50, "the day is busy: {}", events.len());
+    for event in &events {
+        let changes: Vec<Change> = serde_json::from_str(&event.changes).expect("changes");
+        replayed.apply(&changes);
+        if let Some(hash) = event.state_hash {
+            assert_eq!(StateHash::of_rows(replayed.rows()).expect("rows"), hash, "the hash after {}", event.seq);
+        }
+    }
+    let stored = bench.view(|view| Mirror::load(view).expect("rows"));
+    let kept = bench.head().state_hash;
+    assert_eq!(StateHash::of_rows(stored.venue.rows()).expect("rows"), kept, "the kept hash is the rows'");
+    assert_eq!(StateHash::of_rows(replayed.rows()).expect("rows"), kept, "the log gives the rows");
+    let counted = stored.venue.dashboard_stats(now);
+    assert_eq!(replayed.dashboard_stats(now), counted, "figures kept event by event are those counted at once");
+    assert!(counted.total_transactions > 10);
+}
+
+#[test]
+fn each_event_has_an_id_of_its_own_and_the_head_names_the_last() {
+    let mut bench = Bench::new();
+    busy(&mut bench);
+    let events = bench.view(|view| view.events_after(0, 10_000).expect("events"));
+    let ids: std::collections::BTreeSet<_> = events.iter().map(|event| event.id.clone()).collect();
+    assert_eq!(ids.len(), events.len());
+    assert_eq!(bench.head().event_id, events.last().map(|event| event.id.clone()));
+    assert_eq!(bench.head().seq, events.last().map_or(0, |event| event.seq));
+}

@@ -1,0 +1,20 @@
+//! What the server does, seen from outside and from its ports.
+
+mod access;
+mod binary;
+mod commands;
+mod contract;
+mod days;
+mod emission;
+mod flush;
+mod idempotency;
+mod log;
+mod offline;
+mod openapi;
+mod places;
+mod release;
+mod sockets;
+mod stats;
+mod store_contract;
+mod support;
+mod sync_pages;

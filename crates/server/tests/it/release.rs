@@ -1,0 +1,98 @@
+//! The clock's release: on time by itself, and after a restart (`domain.md` rule 4).
+
+use gangway_domain::{
+    command::Command,
+    event::EventName,
+    ids::{SessionId, clock_command_id},
+};
+use gangway_server::{
+    dispatcher::mirror::Mirror,
+    execute::Request,
+    sweeper::{Sweeper, next_release},
+};
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::support::{
+    parts::{Bench, Lined},
+    until,
+    venue::{Venue, options},
+};
+
+fn board(bench: &mut Bench) -> String {
+    let minute = bench.product(1.0, Some(60));
+    bench.sell("B-1", &minute);
+    let played = bench.accept(json!({ "type": "session.play", "barcodeId": "B-1" }));
+    played["id"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn a_release_that_is_not_due_changes_nothing_and_keeps_its_id_free() {
+    let mut bench = Bench::new();
+    let session = board(&mut bench);
+    let release = Request::clock(clock_command_id("release"), Command::Release(SessionId(session)));
+    let head = bench.head();
+    assert!(!bench.run(&release).logged, "360 s too early");
+    assert_eq!(bench.head(), head);
+    bench.clock.pass(359_999);
+    assert!(!bench.run(&release).logged, "1 ms too early");
+    bench.clock.pass(1);
+    assert!(bench.run(&release).logged, "on time");
+    let again = bench.head();
+    assert!(!bench.run(&release).logged, "once");
+    assert_eq!(bench.head(), again);
+}
+
+#[test]
+fn what_is_due_first_is_found_in_the_rows() {
+    let mut bench = Bench::new();
+    let session = board(&mut bench);
+    let due = bench.view(|view| next_release(&Mirror::load(view).expect("rows").venue)).expect("one plays");
+    assert_eq!(due.command, Command::Release(SessionId(session)));
+    assert_eq!(due.at, crate::support::parts::NOON.plus(360_000), "a minute of credit and 300 s");
+    bench.accept(json!({ "type": "session.pause", "barcodeId": "B-1" }));
+    assert_eq!(bench.view(|view| next_release(&Mirror::load(view).expect("rows").venue)), None);
+}
+
+#[test]
+fn the_sweeper_releases_when_venue_time_comes_and_tells_everybody() {
+    let mut bench = Bench::new();
+    board(&mut bench);
+    let lined = Lined::of(bench);
+    let (emitter, seen) = crate::emission::recorder();
+    let names = lined.run(emitter, async |line| {
+        let (stop, stopped) = watch::channel(false);
+        let sweeper = Sweeper { store: line.store.clone(), mirror: line.mirror.clone(), clock: line.clock.clone() };
+        let sweeping = tokio::spawn(sweeper.run(stopped));
+        line.clock.pass(360_000);
+        // Something happens: the sweeper looks again at once instead of at its next second.
+        crate::emission::until_seen(&seen, "session:ended").await;
+        stop.send_replace(true);
+        sweeping.await.expect("it ends");
+        line.store.read(|view| view.events_after(0, 100)).await.expect("events")
+    });
+    let ended: Vec<_> = names.iter().filter(|event| event.name == EventName::SessionEnded).collect();
+    assert_eq!(ended.len(), 1);
+    let payload: serde_json::Value = serde_json::from_str(&ended[0].payload).expect("JSON");
+    assert_eq!(payload["playerSession"]["accumulatedSeconds"], 60, "the credit that there was, no more");
+}
+
+#[test]
+fn what_ran_out_while_the_server_was_off_is_released_at_its_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let venue = Venue::start_with(options(folder.path()));
+    let second = venue.product(1.0, Some(1));
+    assert_eq!(venue.call("PUT", "/api/system/settings", &json!({ "autoReleaseSeconds": 0 })).status, 200);
+    venue.sell("B-1", &second, 1);
+    assert_eq!(venue.gate("play", "B-1").status, 200);
+    let started = std::time::Instant::now();
+    venue.stop();
+    until("a second has gone by", || (started.elapsed().as_millis() > 1_000).then_some(()));
+    let venue = Venue::start_with(options(folder.path()));
+    until("the release", || (venue.get("/api/system/capacity").json["currentOccupancy"] == 0).then_some(()));
+    assert_eq!(venue.get("/api/sessions/status/B-1").status, 404);
+    let ended: Vec<_> = venue.log().into_iter().filter(|event| event["name"] == "session:ended").collect();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0]["payload"]["playerSession"]["accumulatedSeconds"], 1);
+    assert_eq!(ended[0]["commandId"], serde_json::Value::Null);
+}

@@ -1,0 +1,170 @@
+//! What sockets get, what they may send, and what happens to one that does not read.
+
+use std::{thread, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    socket::{Socket, upgrade},
+    until,
+    venue::Venue,
+};
+
+#[test]
+fn every_event_reaches_a_stock_client_with_prev_naming_the_one_before() {
+    let venue = Venue::start();
+    let mut socket = Socket::connect(venue.address(), "");
+    let head = socket.event("sync:head");
+    assert_eq!(head.args[0]["head"], 0);
+    assert_eq!(head.args.len(), 1, "the heartbeat has no second argument");
+    let hour = venue.product(12.5, Some(3600));
+    venue.sell("B-1", &hour, 2);
+    venue.sell("B-1", &hour, 1);
+    for act in ["play", "pause", "end"] {
+        assert_eq!(venue.gate(act, "B-1").status, 200);
+    }
+    let events = socket.logged_to(venue.head());
+    let mut cursor = 0;
+    for event in &events {
+        assert!(event.meta("prev") <= cursor && cursor < event.meta("seq"), "{event:?} after {cursor}");
+        cursor = event.meta("seq");
+        let mut keys: Vec<_> = event.args[1].as_object().expect("meta").keys().cloned().collect();
+        keys.sort();
+        assert_eq!(keys, ["commandId", "emittedAt", "epoch", "id", "last", "prev", "seq"]);
+    }
+    let names: Vec<_> = events.iter().map(|event| event.name.as_str()).collect();
+    let expect = [
+        "product:created",
+        "session:created",
+        "transaction:created",
+        "transaction:created",
+        "session:updated",
+        "session:play",
+        "session:pause",
+        "session:ended",
+    ];
+    assert_eq!(names, expect);
+}
+
+#[test]
+fn a_new_socket_hears_at_once_where_the_log_is() {
+    let venue = Venue::start();
+    venue.product(1.0, None);
+    let snapshot = venue.get("/api/sync/snapshot");
+    let first: Value = serde_json::from_str(snapshot.text.lines().next().expect("a line")).expect("JSON");
+    for query in ["", "&profile=lean"] {
+        let head = Socket::connect(venue.address(), query).until("a heartbeat that is up to date", |events| {
+            let head = events.iter().rfind(|event| event.name == "sync:head")?;
+            (head.args[0]["seq"] == first["seq"]).then(|| head.args[0].clone())
+        });
+        assert_eq!(head["epoch"], first["epoch"]);
+        assert_eq!(head["stateHash"], first["stateHash"], "the hash of exactly that seq");
+        assert_eq!(head["intervalMs"], 5000);
+    }
+}
+
+#[test]
+fn an_unknown_profile_is_refused() {
+    let venue = Venue::start();
+    let mut socket = Socket::connect_silent(venue.address(), "&profile=everything");
+    venue.product(1.0, None);
+    socket.closed();
+    assert!(socket.events.is_empty(), "it was let into some room");
+}
+
+#[test]
+fn a_cart_goes_to_displays_and_not_to_desks_and_is_not_logged() {
+    let venue = Venue::start();
+    let socks = venue.product(2.0, None);
+    let mut full = Socket::connect(venue.address(), "");
+    let mut lean = Socket::connect(venue.address(), "&profile=lean");
+    let head = venue.head();
+    let cart = json!({ "barcodeId": " b-1 ", "cart": [{ "productId": socks, "quantity": 2 }] });
+    let answer = venue.call("POST", "/api/cart/notify", &cart);
+    assert_eq!((answer.status, answer.json), (200, json!({ "success": true })));
+    let shown = full.event("cart:updated");
+    assert_eq!(shown.args[0], json!({ "barcodeId": "B-1", "cart": [{ "productId": socks, "quantity": 2 }] }));
+    assert_eq!(venue.head(), head);
+    venue.product(1.0, None);
+    lean.logged_to(venue.head());
+    assert!(lean.events.iter().all(|event| event.name != "cart:updated"));
+}
+
+#[test]
+fn what_a_client_sends_is_counted_and_ignored() {
+    let venue = Venue::start();
+    let mut socket = Socket::connect(venue.address(), "");
+    let epoch = &venue.ready().epoch;
+    socket.send(&format!("42[\"sync:ack\",{{\"epoch\":\"{epoch}\",\"seq\":0}}]"));
+    socket.send(&format!("42[\"sync:ack\",{{\"epoch\":\"{epoch}\",\"seq\":0}}]"));
+    socket.send("42[\"sync:ack\",{\"seq\":\"x\"}]");
+    socket.send("42[\"session:play\",{\"barcodeId\":\"B-1\"}]");
+    socket.send("42[\"transaction:created\"]");
+    let count = "gangway_socket_messages_ignored_total 4";
+    until("four were ignored", || venue.get("/metrics").text.contains(count).then_some(()));
+    venue.product(1.0, None);
+    socket.logged_to(1);
+}
+
+#[test]
+fn a_message_that_is_too_large_costs_its_sender_the_connection_and_nobody_else() {
+    let venue = Venue::start();
+    let mut other = Socket::connect(venue.address(), "");
+    let mut socket = Socket::connect(venue.address(), "");
+    socket.try_send(&format!("42[\"x\",\"{}\"]", "x".repeat(1 << 20)));
+    socket.closed();
+    venue.product(1.0, None);
+    other.logged_to(1);
+    assert_eq!(venue.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_socket_that_never_reads_is_closed_and_the_others_go_on() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let silent = Socket::connect_silent(venue.address(), "");
+    let mut reading = Socket::connect(venue.address(), "");
+    // Each event of a full payload carries all live visits, so that a few megabytes come together soon.
+    for band in 0..150 {
+        assert_eq!(venue.sell(&format!("B-{band}"), &hour, 1).status, 201);
+    }
+    let reader = thread::spawn(move || {
+        reading.until("the end", |events| events.iter().any(|event| event.name == "product:deleted").then_some(()));
+        // The product was made before it came.
+        let mut cursor = 1;
+        for event in reading.events.iter().filter(|event| event.is_logged()) {
+            assert!(event.meta("prev") <= cursor && cursor < event.meta("seq"), "{event:?} after {cursor}");
+            cursor = event.meta("seq");
+        }
+        reading
+    });
+    let closed = "gangway_sockets_closed_slow_total 1";
+    until("the silent one was closed", || {
+        for act in ["play", "pause"] {
+            assert_eq!(venue.gate(act, "B-1").status, 200);
+        }
+        venue.get("/metrics").text.contains(closed).then_some(())
+    });
+    assert_eq!(venue.call("DELETE", &format!("/api/products/{hour}"), &json!({})).status, 200);
+    let _reading = reader.join().expect("the reader has them all, in order");
+    drop(silent);
+    let one = "gangway_connections{room=\"full\"} 1";
+    until("it is forgotten", || venue.get("/metrics").text.contains(one).then_some(()));
+}
+
+#[test]
+fn a_page_of_a_foreign_origin_can_not_listen() {
+    let venue = Venue::start();
+    let (_stream, head) = upgrade(venue.address(), "", "origin: http://evil.example\r\n");
+    assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+#[test]
+fn sockets_are_told_when_the_server_ends() {
+    let venue = Venue::start();
+    let mut socket = Socket::connect(venue.address(), "");
+    let started = std::time::Instant::now();
+    venue.stop();
+    socket.closed();
+    assert!(started.elapsed() < Duration::from_secs(5), "draining took {:?}", started.elapsed());
+}

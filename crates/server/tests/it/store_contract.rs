@@ -1,0 +1,296 @@
+//! What every store has to do; whoever adds one runs the same suite over it.
+
+use gangway_domain::{
+    decide::Needs,
+    event::EventName,
+    ids::{CommandId, EventId, ProductId, SessionId, TransactionId},
+    money::MinorUnits,
+    rows::{Collection, ProductRow, Row},
+    time::VenueTime,
+};
+use gangway_server::store::{AsOf, LinesOf, LoggedEvent, Store, StoreError, StoredCommand, View, sqlite::SqliteStore};
+use tempfile::TempDir;
+
+use crate::support::parts::{Bench, founding, open};
+
+/// Makes a fresh store, and opens the same venue again.
+trait Factory {
+    fn make() -> (Box<dyn Store>, TempDir);
+    fn again(dir: &TempDir) -> Box<dyn Store>;
+}
+
+struct Sqlite;
+
+impl Factory for Sqlite {
+    fn make() -> (Box<dyn Store>, TempDir) {
+        let dir = tempfile::tempdir().expect("a folder");
+        (Box::new(open(dir.path())), dir)
+    }
+    fn again(dir: &TempDir) -> Box<dyn Store> {
+        Box::new(open(dir.path()))
+    }
+}
+
+macro_rules! store_contract {
+    ($name:ident: $factory:ty; $($test:ident),* $(,)?) => {
+        mod $name {
+            use super::*;
+            $(#[test] fn $test() { super::$test::<$factory>(); })*
+        }
+    };
+}
+
+store_contract!(sqlite: Sqlite;
+    a_new_venue_has_its_settings_and_an_empty_log,
+    what_is_committed_is_there_after_a_restart,
+    what_is_not_committed_leaves_nothing,
+    a_view_does_not_change_while_it_is_read,
+    a_page_never_ends_inside_a_command,
+    a_product_is_known_as_it_was,
+    a_row_that_left_the_sync_set_is_still_stored,
+    a_known_command_can_not_be_stored_twice,
+    lines_come_newest_first,
+);
+
+fn product(id: &str, price: i64) -> ProductRow {
+    ProductRow {
+        id: ProductId::from(id),
+        name: "Hour".to_owned(),
+        description: None,
+        price_minor: MinorUnits(price),
+        category: "time".to_owned(),
+        required: false,
+        time_value_ms: Some(3_600_000),
+        is_deleted: false,
+        created_at: VenueTime(1),
+        updated_at: VenueTime(1),
+    }
+}
+
+fn put(store: &mut dyn Store, row: &Row) -> Result<(), StoreError> {
+    let mut transaction = store.begin()?;
+    transaction.put_row(row, &serde_json::to_string(row).expect("JSON"))?;
+    transaction.commit()
+}
+
+fn event(seq: u64, last: u64) -> LoggedEvent {
+    LoggedEvent {
+        seq,
+        id: EventId(format!("e{seq}")),
+        name: EventName::ProductUpdated,
+        payload: "{}".to_owned(),
+        changes: "[]".to_owned(),
+        emitted_at: VenueTime(5),
+        command_id: Some(CommandId(uuid::Uuid::from_u128(7))),
+        last,
+        prev_full: seq - 1,
+        state_hash: None,
+    }
+}
+
+fn see<T>(store: &dyn Store, read: impl Fn(&dyn View) -> Result<T, StoreError>) -> T {
+    let mut seen = None;
+    let mut reader = store.reader().expect("a reader");
+    let viewed = reader.view(&mut |view| {
+        seen = Some(read(view)?);
+        Ok(())
+    });
+    viewed.expect("a view");
+    seen.expect("read")
+}
+
+fn sync_set(store: &dyn Store) -> Vec<(Collection, String)> {
+    see(store, |view| {
+        let mut rows = Vec::new();
+        view.sync_set(&mut |collection, id, _| {
+            rows.push((collection, id.to_owned()));
+            true
+        })?;
+        Ok(rows)
+    })
+}
+
+fn a_new_venue_has_its_settings_and_an_empty_log<F: Factory>() {
+    let (store, _dir) = F::make();
+    let head = see(store.as_ref(), |view| view.head());
+    assert_eq!((head.seq, head.full_seq, head.event_id, head.epoch_base), (0, 0, None, None));
+    assert_eq!(head.epoch, founding().epoch);
+    assert_eq!(sync_set(store.as_ref()), [(Collection::Settings, "system".to_owned())]);
+    assert!(see(store.as_ref(), |view| view.events_after(0, 10)).is_empty());
+}
+
+fn what_is_committed_is_there_after_a_restart<F: Factory>() {
+    let (mut store, dir) = F::make();
+    put(store.as_mut(), &Row::Product(product("p", 100))).expect("it is stored");
+    let mut transaction = store.begin().expect("a transaction");
+    let mut head = transaction.head().expect("a head");
+    transaction.append(&event(1, 1)).expect("logged");
+    head.seq = 1;
+    head.event_id = Some(EventId::from("e1"));
+    head.state_hash.add("x", "y", "{}").expect("JSON");
+    transaction.set_head(&head).expect("set");
+    transaction.commit().expect("durable");
+    store.close().expect("closed");
+    drop(store);
+    let store = F::again(&dir);
+    assert_eq!(see(store.as_ref(), |view| view.head()), head);
+    assert_eq!(see(store.as_ref(), |view| view.events_after(0, 10)), [event(1, 1)]);
+    assert_eq!(see(store.as_ref(), |view| view.event_id(1)), Some(EventId::from("e1")));
+    assert_eq!(sync_set(store.as_ref()).len(), 2);
+}
+
+fn what_is_not_committed_leaves_nothing<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    {
+        let mut transaction = store.begin().expect("a transaction");
+        let row = Row::Product(product("p", 100));
+        transaction.put_row(&row, "{}").expect("put");
+        transaction.append(&event(1, 1)).expect("logged");
+    }
+    assert_eq!(sync_set(store.as_ref()).len(), 1, "a row was left behind");
+    assert!(see(store.as_ref(), |view| view.events_after(0, 10)).is_empty(), "an event was left behind");
+}
+
+fn a_view_does_not_change_while_it_is_read<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    let mut reader = store.reader().expect("a reader");
+    let counts = reader.view(&mut |view| {
+        let count = |view: &dyn View| {
+            let mut rows = 0;
+            view.sync_set(&mut |_, _, _| {
+                rows += 1;
+                true
+            })
+            .map(|()| rows)
+        };
+        let before = count(view)?;
+        put(store.as_mut(), &Row::Product(product("p", 100)))?;
+        assert_eq!(count(view)?, before, "a write showed in the middle of a read");
+        Ok(())
+    });
+    counts.expect("a view");
+    assert_eq!(sync_set(store.as_ref()).len(), 2);
+}
+
+fn a_page_never_ends_inside_a_command<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    let mut transaction = store.begin().expect("a transaction");
+    for (seq, last) in [(1, 1), (2, 5), (3, 5), (4, 5), (5, 5), (6, 6)] {
+        transaction.append(&event(seq, last)).expect("logged");
+    }
+    transaction.commit().expect("durable");
+    let page = |after, limit| -> Vec<u64> {
+        see(store.as_ref(), |view| view.events_after(after, limit)).iter().map(|event| event.seq).collect()
+    };
+    assert_eq!(page(0, 1), [1]);
+    assert_eq!(page(0, 2), [1, 2, 3, 4, 5]);
+    assert_eq!(page(0, 5), [1, 2, 3, 4, 5]);
+    assert_eq!(page(3, 1), [4, 5], "also from the middle of one");
+    assert_eq!(page(5, 9), [6]);
+    assert!(page(6, 9).is_empty());
+}
+
+fn a_product_is_known_as_it_was<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    let mut transaction = store.begin().expect("a transaction");
+    transaction.put_row(&Row::Product(product("p", 300)), "{}").expect("put");
+    transaction.put_product_version(&product("p", 100), 3, VenueTime(30)).expect("put");
+    transaction.put_product_version(&product("p", 300), 9, VenueTime(90)).expect("put");
+    let id = ProductId::from("p");
+    let price = |moment| transaction.product_as_of(&id, moment).expect("read").map(|row| row.price_minor.0);
+    assert_eq!(price(AsOf::Seq(2)), None, "not there yet");
+    assert_eq!(price(AsOf::Seq(3)), Some(100));
+    assert_eq!(price(AsOf::Seq(8)), Some(100));
+    assert_eq!(price(AsOf::Seq(9)), Some(300));
+    assert_eq!(price(AsOf::Time(VenueTime(89))), Some(100));
+    assert_eq!(price(AsOf::Time(VenueTime(90))), Some(300));
+}
+
+fn a_row_that_left_the_sync_set_is_still_stored<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    put(store.as_mut(), &Row::Product(product("p", 100))).expect("stored");
+    let mut transaction = store.begin().expect("a transaction");
+    transaction.leave_sync_set(Collection::Products, "p").expect("left");
+    let row = transaction.row(Collection::Products, "p").expect("read").expect("still stored");
+    assert!(!row.in_sync);
+    transaction.commit().expect("durable");
+    assert_eq!(sync_set(store.as_ref()).len(), 1);
+    put(store.as_mut(), &Row::Product(product("p", 200))).expect("stored");
+    assert_eq!(sync_set(store.as_ref()).len(), 2, "a row that changes is in it again");
+}
+
+fn a_known_command_can_not_be_stored_twice<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    let command = StoredCommand {
+        command_id: CommandId(uuid::Uuid::from_u128(1)),
+        fingerprint: "f".to_owned(),
+        kind: "session.play".to_owned(),
+        device_id: None,
+        staff_id: None,
+        occurred_at: Some(VenueTime(1)),
+        effective_at: VenueTime(2),
+        stored_at: VenueTime(3),
+        outcome: "{}".to_owned(),
+    };
+    let mut transaction = store.begin().expect("a transaction");
+    transaction.put_command(&command).expect("stored");
+    assert!(transaction.put_command(&command).is_err(), "the second would overwrite an outcome");
+    transaction.commit().expect("durable");
+    assert_eq!(see(store.as_ref(), |view| view.command(command.command_id)), Some(command));
+}
+
+fn lines_come_newest_first<F: Factory>() {
+    let (store, dir) = F::make();
+    let mut bench = Bench::on(store, dir);
+    let hour = bench.product(10.0, Some(3600));
+    let ids: Vec<String> = ["A", "B", "A"]
+        .iter()
+        .map(|band| {
+            bench.clock.pass(1000);
+            bench.sell(band, &hour)["transactions"][0]["id"].as_str().expect("an id").to_owned()
+        })
+        .collect();
+    let lines = |of: LinesOf, limit| -> Vec<String> {
+        bench.view(|view| view.lines(&of, limit).expect("read")).into_iter().map(|line| line.id.0).collect()
+    };
+    assert_eq!(lines(LinesOf::Everything, 10), [ids[2].clone(), ids[1].clone(), ids[0].clone()]);
+    assert_eq!(lines(LinesOf::Everything, 1), [ids[2].clone()]);
+    assert_eq!(lines(LinesOf::Band("A".to_owned()), 10), [ids[2].clone(), ids[0].clone()]);
+    let line = bench.view(|view| view.line(&TransactionId(ids[1].clone())).expect("read")).expect("it is there");
+    assert_eq!(lines(LinesOf::Session(line.session_id.clone()), 10), [ids[1].clone()]);
+    assert!(bench.view(|view| view.has_session(&line.session_id).expect("read")));
+    assert!(!bench.view(|view| view.has_session(&SessionId::from("none")).expect("read")));
+    let transaction = bench.store.begin().expect("a transaction");
+    let slice = transaction.slice(&Needs { transaction: Some(line.id.clone()), ..Needs::default() }).expect("a slice");
+    assert!(slice.transaction(&line.id).is_some() && slice.sold() && slice.session(&line.session_id).is_some());
+}
+
+#[test]
+fn a_file_of_another_program_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("venue.sqlite");
+    let other = rusqlite::Connection::open(&path).expect("a file");
+    other.execute_batch("CREATE TABLE theirs (x INTEGER)").expect("a table");
+    drop(other);
+    let refused = SqliteStore::open(&path, founding);
+    assert!(matches!(refused, Err(StoreError::Unusable(_))), "it would have been written into");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_damaged_file_is_found_after_an_unclean_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(open(dir.path()));
+    let path = dir.path().join("venue.sqlite");
+    let raw = rusqlite::Connection::open(&path).expect("a file");
+    let page: u32 = raw.pragma_query_value(None, "page_size", |row| row.get(0)).expect("a size");
+    raw.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").expect("one file");
+    drop(raw);
+    // The last page is some table's or index's that opening does not look at.
+    let file = std::fs::File::options().write(true).open(&path).expect("a file");
+    let start = file.metadata().expect("a length").len() - u64::from(page);
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xA5; usize::try_from(page).expect("small")], start)
+        .expect("damaged");
+    let refused = SqliteStore::open(&path, founding);
+    assert!(matches!(refused, Err(StoreError::Damaged(_))), "a damaged venue was opened");
+}
