@@ -24,7 +24,7 @@ use crate::{
     error::{ConsoleError, OpenError},
     net::{
         Chance, Clock, Realtime, Rest,
-        clock::{SystemChance, SystemClock},
+        clock::{SystemChance, SystemClock, fresh_device_id},
         rest::{Http, server_url},
         socket::SocketIo,
         supervisor::Supervisor,
@@ -163,7 +163,7 @@ impl Console {
         ports: impl FnOnce(&gangway_domain::ids::DeviceId) -> Result<Ports, OpenError>,
     ) -> Result<Self, OpenError> {
         let lock = lock_folder(data_dir)?;
-        let outbox = Outbox::open(&data_dir.join("outbox.sqlite"))?;
+        let outbox = Outbox::open(&data_dir.join("outbox.sqlite"), fresh_device_id())?;
         if let Some(name) = device_name {
             outbox.name_device(name)?;
         }

@@ -36,6 +36,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// An id for a desk that has none yet. It is made before there are ports, which are told which desk they are for.
+#[allow(clippy::disallowed_methods, reason = "this is the id port")]
+pub fn fresh_device_id() -> Uuid {
+    Uuid::new_v4()
+}
+
 /// The machine's randomness.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemChance;

@@ -178,5 +178,4 @@ async fn ack(connection: &dyn Connection, applied: Option<Position>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "supervisor_tests.rs"]
 mod tests;

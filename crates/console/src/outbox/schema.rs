@@ -46,17 +46,17 @@ CREATE TABLE commands (
 CREATE INDEX commands_by_state ON commands (state, last_seq);
 ";
 
-/// Opens the outbox, or makes one where there is none.
-pub(super) fn open(path: &Path) -> Result<Connection, OutboxError> {
+/// Opens the outbox, or makes one for `fresh_device` where there is none.
+pub(super) fn open(path: &Path, fresh_device: Uuid) -> Result<Connection, OutboxError> {
     let mut connection = Connection::open(path).map_err(|error| unreadable(path, &error))?;
-    prepare(&mut connection, path).map_err(|error| match error {
+    prepare(&mut connection, path, fresh_device).map_err(|error| match error {
         OutboxError::Sqlite(error) => unreadable(path, &error),
         other => other,
     })?;
     Ok(connection)
 }
 
-fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OutboxError> {
+fn prepare(connection: &mut Connection, path: &Path, fresh_device: Uuid) -> Result<(), OutboxError> {
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -75,7 +75,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OutboxError> 
     if tables == 0 {
         let transaction = connection.transaction()?;
         transaction.execute_batch(TABLES)?;
-        transaction.execute("INSERT INTO device (only, id) VALUES (1, ?1)", [Uuid::new_v4().to_string()])?;
+        transaction.execute("INSERT INTO device (only, id) VALUES (1, ?1)", [fresh_device.to_string()])?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;

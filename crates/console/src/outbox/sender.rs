@@ -162,5 +162,4 @@ fn answers(batch: &[Unanswered], results: Vec<Value>) -> Result<Vec<(CommandId, 
 }
 
 #[cfg(test)]
-#[path = "sender_tests.rs"]
 mod tests;

@@ -7,6 +7,7 @@ use gangway_domain::{
     time::VenueTime,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::{CommandState, Fate, OutboxError, Outcome, Taken, Tapped, Unanswered, key_text, schema};
 
@@ -18,12 +19,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the outbox, or makes one with a fresh device id where there is none.
+    /// Opens the outbox, or makes one where there is none; only then the fresh device id is used.
     ///
     /// # Errors
     /// A file that can't be read, or is of a newer version; it is left as it is.
-    pub fn open(path: &Path) -> Result<Self, OutboxError> {
-        let connection = schema::open(path)?;
+    pub fn open(path: &Path, fresh_device: Uuid) -> Result<Self, OutboxError> {
+        let connection = schema::open(path, fresh_device)?;
         let device: String = connection.query_row("SELECT id FROM device", [], |row| row.get(0))?;
         Ok(Self { connection, device: DeviceId(device) })
     }

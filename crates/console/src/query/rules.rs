@@ -373,5 +373,4 @@ fn history(payload: &Value, known: &impl Known) -> Topic {
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
 mod tests;
