@@ -39,18 +39,11 @@ fn on_loopback(port: u16) -> ServeOptions {
 }
 
 async fn start(options: ServeOptions) -> Result<Running, Refusal> {
-    let listen = options.listen;
+    // The server's own sentence says what is in its way, such as an address that is taken.
+    let cannot_host = |why: &dyn std::fmt::Display| Refusal::new("cannot_host", why.to_string());
     let started = tauri::async_runtime::spawn_blocking(move || gangway_server::start(options)).await;
-    let running = match started {
-        Ok(Ok(running)) => running,
-        Ok(Err(error)) => return Err(cannot_host(listen, &error.to_string())),
-        Err(error) => return Err(cannot_host(listen, &error.to_string())),
-    };
+    let running = started.map_err(|error| cannot_host(&error))?.map_err(|error| cannot_host(&error))?;
     let ready = running.ready();
     tracing::info!(listen = %ready.listen, venue = ready.venue_id, epoch = ready.epoch, "hosting the venue");
     Ok(running)
-}
-
-fn cannot_host(listen: SocketAddr, why: &str) -> Refusal {
-    Refusal::new("cannot_host", format!("This desk can't host the venue at {listen}: {why}"))
 }
