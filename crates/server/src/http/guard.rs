@@ -13,7 +13,10 @@ use thiserror::Error;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{app::App, error::ApiError};
-use crate::{net::connection::Connection, realtime::query};
+use crate::{
+    net::connection::Connection,
+    realtime::{Profile, query},
+};
 
 /// Where the socket layer answers.
 const SOCKET_PATH: &str = "/socket.io";
@@ -91,6 +94,10 @@ pub(super) async fn access(State(app): State<App>, request: Request, next: Next)
 pub(super) async fn socket_traffic(State(app): State<App>, request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with(SOCKET_PATH) {
         return next.run(request).await;
+    }
+    // Here and not only at CONNECT: a refused CONNECT leaves its connection open for a while.
+    if query(request.uri().query(), "profile").is_some_and(|name| Profile::parse(name).is_none()) {
+        return ApiError::bad("invalid_query", "profile is full or lean.").into_response();
     }
     let Some(sid) = query(request.uri().query(), "sid").map(str::to_owned) else { return next.run(request).await };
     if app.sockets.is_given_up(&sid) {

@@ -66,10 +66,8 @@ fn a_new_socket_hears_at_once_where_the_log_is() {
 #[test]
 fn an_unknown_profile_is_refused() {
     let venue = Venue::start();
-    let mut socket = Socket::connect_silent(venue.address(), "&profile=everything");
-    venue.product(1.0, None);
-    socket.closed();
-    assert!(socket.events.is_empty(), "it was let into some room");
+    let (_stream, head) = upgrade(venue.address(), "&profile=everything", "");
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
 }
 
 #[test]
