@@ -8,7 +8,7 @@ mod fields;
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -44,7 +44,7 @@ pub const TIME_VALUE_MAX_SECONDS: u32 = 86_400;
 pub struct InvalidCommand(pub String);
 
 /// A product and how many of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// What.
     pub product_id: ProductId,
@@ -53,7 +53,7 @@ pub struct Line {
 }
 
 /// One line of a sale over several bands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SaleLine {
     /// For whom.
     pub barcode_id: BarcodeId,
@@ -62,11 +62,12 @@ pub struct SaleLine {
 }
 
 /// The fields of a product that is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NewProduct {
     /// See [`crate::rows::ProductRow::name`].
     pub name: String,
     /// See [`crate::rows::ProductRow::description`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// In major units.
     pub price: Amount,
@@ -75,28 +76,35 @@ pub struct NewProduct {
     /// See [`crate::rows::ProductRow::required`].
     pub required: bool,
     /// Credit of one, 1–86,400 s; none for an extra.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub time_value_seconds: Option<u32>,
 }
 
 /// The fields of a product that change; what is none stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ProductChanges {
     /// See [`NewProduct::name`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// See [`NewProduct::description`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Option<String>>,
     /// See [`NewProduct::price`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<Amount>,
     /// See [`NewProduct::category`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     /// See [`NewProduct::required`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
     /// See [`NewProduct::time_value_seconds`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub time_value_seconds: Option<Option<u32>>,
 }
 
 /// What is to stand of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Correction {
     /// Another quantity.
     Quantity(u32),
@@ -105,7 +113,8 @@ pub enum Correction {
 }
 
 /// An intent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", content = "fields")]
 pub enum Command {
     /// `session.checkin`: sell to one band.
     Checkin {
@@ -119,6 +128,7 @@ pub enum Command {
         /// 1–30 lines.
         lines: Vec<SaleLine>,
         /// How it was paid.
+        #[serde(skip_serializing_if = "Option::is_none")]
         payment: Option<String>,
     },
     /// `session.play`: the band enters.
@@ -247,12 +257,12 @@ impl Command {
     }
 
     /// SHA-256 over type and parsed fields, in hex: two texts of the same intent have the same one,
-    /// whatever their bytes (`sync.md` rule 16).
+    /// whatever their bytes (`sync.md` rule 16). It is kept with the outcome, so its form must not change
+    /// from release to release: fields that are not given don't count.
     pub fn fingerprint(&self) -> String {
-        // The debug form of parsed, normalised fields is total and stable within a release, and a
-        // fingerprint that changes with a release would only refuse a repeat, never execute it twice.
-        let digest = Sha256::digest(format!("{}\0{self:?}", self.kind()).as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        // Commands are made of texts and whole numbers, so they can always be written.
+        let fields = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(fields).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -103,28 +103,39 @@ impl SettingsRow {
 }
 
 /// A change of settings, already within bounds; what is none stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SettingsChanges {
     /// See [`SettingsRow::max_occupancy`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_occupancy: Option<u32>,
     /// See [`SettingsRow::currency`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// See [`SettingsRow::timezone`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<String>,
     /// See [`SettingsRow::operational_day_start`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub operational_day_start: Option<DayStart>,
     /// See [`SettingsRow::auto_release_seconds`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_release_seconds: Option<u32>,
     /// See [`SettingsRow::low_time_seconds`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub low_time_seconds: Option<[u32; 2]>,
     /// See [`SettingsRow::capacity_policy`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity_policy: Option<CapacityPolicy>,
     /// See [`SettingsRow::credit_valid_days`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_valid_days: Option<u32>,
     /// See [`SettingsRow::required_products_enforced`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub required_products_enforced: Option<bool>,
     /// See [`SettingsRow::site_name`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub site_name: Option<String>,
     /// See [`SettingsRow::logo_url`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<Option<String>>,
 }

@@ -130,6 +130,10 @@ fn the_fingerprint_is_over_the_intent_and_not_the_bytes() {
     assert_eq!(one, fingerprint(r#"{ "barcodeId": "B-1", "type": "session.play" }"#));
     assert_ne!(one, fingerprint(r#"{"type":"session.pause","barcodeId":"B-1"}"#));
     assert_ne!(one, fingerprint(r#"{"type":"session.play","barcodeId":"B-2"}"#));
+    assert_eq!(
+        one, "445f2fabc5c2c4b0826ab9f5ac8da4800234948cfe854ca0a8762aeb32f64287",
+        "outcomes are kept by it for 30 days: a release may not change it"
+    );
     let price = |price: &str| {
         fingerprint(&format!(r#"{{"type":"product.create","product":{{"name":"n","category":"c","price":{price}}}}}"#))
     };
