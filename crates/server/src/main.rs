@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments.command,
         Err(error) => return usage(&error),
     };
-    log_to_stderr(serve.log_format);
+    let _logs = log_to_stderr(serve.log_format);
     match run(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, sentence }) => {
@@ -127,14 +127,18 @@ fn say_ready(ready: &Ready) -> std::io::Result<()> {
     stdout.flush()
 }
 
-fn log_to_stderr(format: LogFormat) {
+/// Logs on a thread of their own: whoever reads stderr slowly, or not at all, must not stop the server.
+/// What waits is written when the guard goes.
+fn log_to_stderr(format: LogFormat) -> tracing_appender::non_blocking::WorkerGuard {
+    let (stderr, guard) = tracing_appender::non_blocking(std::io::stderr());
     let filter = EnvFilter::try_from_env("GANGWAY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,socketioxide=warn,engineioxide=warn,refinery_core=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Pretty => builder.with_ansi(false).init(),
     }
+    guard
 }
 
 /// What clap has to say, in one sentence where it is a refusal.

@@ -137,7 +137,8 @@ impl<E: Emitter> Dispatcher<E> {
             mirror.follow(events)?;
             mirror.place.epoch = head.epoch.clone();
             mirror.venue.keep_totals(now);
-            let packets = if events.is_empty() { None } else { Some(Packets::new(&head.epoch, &mirror.venue, now)?) };
+            let packets =
+                if events.is_empty() { None } else { Some(Packets::new(&head.epoch, events, &mirror.venue, now)?) };
             Ok::<_, StoreError>((before, packets))
         })?;
         let renewed = before.epoch != head.epoch;

@@ -58,21 +58,20 @@ struct Meta<'a> {
 /// Makes the packets of events, with the extras of `full` from one state of the venue.
 pub struct Packets<'a> {
     epoch: &'a Epoch,
-    active_sessions: String,
-    dashboard_stats: String,
+    active_sessions: Option<String>,
+    dashboard_stats: Option<String>,
 }
 
 impl<'a> Packets<'a> {
-    /// For events up to the state of `venue` (`sync.md` rule 7).
+    /// For `events`, which `venue` has: what of the extras they need is written once (`sync.md` rule 7).
     ///
     /// # Errors
     /// The state can't be written as JSON.
-    pub fn new(epoch: &'a Epoch, venue: &Venue, now: VenueTime) -> Result<Self, StoreError> {
-        Ok(Self {
-            epoch,
-            active_sessions: to_json(&payload::active_sessions(venue, now))?,
-            dashboard_stats: to_json(&venue.dashboard_stats(now))?,
-        })
+    pub fn new(epoch: &'a Epoch, events: &[LoggedEvent], venue: &Venue, now: VenueTime) -> Result<Self, StoreError> {
+        let wanted = |of: fn(Extras) -> bool| events.iter().any(|event| of(payload::extras(event.name)));
+        let active = wanted(|extras| extras.active_sessions).then(|| to_json(&payload::active_sessions(venue, now)));
+        let stats = wanted(|extras| extras.dashboard_stats).then(|| to_json(&venue.dashboard_stats(now)));
+        Ok(Self { epoch, active_sessions: active.transpose()?, dashboard_stats: stats.transpose()? })
     }
 
     /// The packet of `event` for `room`, if its rule lets the event through.
@@ -121,11 +120,11 @@ impl<'a> Packets<'a> {
             text.push_str(&format!("\"{name}\":"));
             text.push_str(value);
         };
-        if active_sessions {
-            add("activeSessions", &self.active_sessions);
+        if let Some(list) = self.active_sessions.as_ref().filter(|_| active_sessions) {
+            add("activeSessions", list);
         }
-        if dashboard_stats {
-            add("dashboardStats", &self.dashboard_stats);
+        if let Some(stats) = self.dashboard_stats.as_ref().filter(|_| dashboard_stats) {
+            add("dashboardStats", stats);
         }
         text.push('}');
         raw(text)
