@@ -21,6 +21,16 @@ describe("reading a push", () => {
     });
   });
 
+  test("is read before there is a first copy of the venue, when no event counts yet", () => {
+    const payload = {
+      push: "updates",
+      seq: null,
+      pushId: 1,
+      updates: [{ key: ["syncStatus"], op: "set", data: {} }],
+    };
+    expect(readPush(payload)).toMatchObject({ seq: null, malformed: 0, updates: [{ op: "set" }] });
+  });
+
   test.each([
     ["no object", "updates"],
     ["another push", { push: "else", seq: 1, pushId: 1, updates: [] }],

@@ -24,7 +24,8 @@ const NAMES: ReadonlySet<string> = new Set<QueryName>([
 
 /** A push after reading: what can be applied, and how many of its parts could not be understood. */
 export interface ReadPush {
-  seq: number;
+  /** Null until this desk has a first copy of the venue. */
+  seq: number | null;
   pushId: number;
   updates: QueryUpdate[];
   malformed: number;
@@ -34,7 +35,7 @@ export interface ReadPush {
 export function readPush(payload: unknown): ReadPush | null {
   if (!isRecord(payload) || payload.push !== "updates") return null;
   const { seq, pushId, updates } = payload;
-  if (!isWhole(seq) || !isWhole(pushId) || !Array.isArray(updates)) return null;
+  if (!(seq === null || isWhole(seq)) || !isWhole(pushId) || !Array.isArray(updates)) return null;
   const read: ReadPush = { seq, pushId, updates: [], malformed: 0 };
   for (const entry of updates) {
     const { update, wellFormed } = readUpdate(entry);

@@ -44,7 +44,7 @@ const afterNextPaint: AfterPaint = (done) => {
 export function connectQueries(ipc: Ipc, afterPaint: AfterPaint = afterNextPaint): VenueQueries {
   const counters: UpdateCounters = { pushes: 0, sets: 0, invalidates: 0, malformed: 0, unsubscribed: 0 };
   const subscriptions = new Subscriptions(ipc);
-  const lastSet = new Map<string, { seq: number; count: number }>();
+  const lastSet = new Map<string, { seq: number | null; count: number }>();
   let stopListening: (() => void) | null = null;
   let stopped = false;
 
@@ -55,7 +55,9 @@ export function connectQueries(ipc: Ipc, afterPaint: AfterPaint = afterNextPaint
     const reply = await ipc.query(key);
     const pushed = lastSet.get(hash);
     const overtaken =
-      pushed !== undefined && pushed.count > setsBefore && (reply.freshness.asOfSeq ?? -1) <= pushed.seq;
+      pushed !== undefined &&
+      pushed.count > setsBefore &&
+      (reply.freshness.asOfSeq ?? -1) <= (pushed.seq ?? -1);
     return (overtaken ? client.getQueryData<QueryReply>(key) : undefined) ?? reply;
   };
 
@@ -85,7 +87,7 @@ export function connectQueries(ipc: Ipc, afterPaint: AfterPaint = afterNextPaint
     }
   });
 
-  const apply = (update: QueryUpdate, seq: number) => {
+  const apply = (update: QueryUpdate, seq: number | null) => {
     const hash = hashKey(update.key);
     if (!subscriptions.has(update.key)) {
       counters.unsubscribed += 1;

@@ -45,7 +45,7 @@ export type QueryUpdate =
 /** One message of the core to the page: at most one a frame, only for keys that were subscribed. */
 export interface UpdatesPush {
   push: "updates";
-  seq: number;
+  seq: number | null;
   pushId: number;
   updates: QueryUpdate[];
 }

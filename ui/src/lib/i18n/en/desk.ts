@@ -106,7 +106,7 @@ export const desk = {
     demoHelp: "A made-up venue with bands, products and sales on this computer. Nothing leaves it.",
     demoGo: "Open the demo",
     host: "Host a venue here",
-    hostHelp: "This computer keeps the venue's books. Other desks connect to it.",
+    hostHelp: "This computer keeps the venue's books. It is all that a venue with one desk needs.",
     hostName: "Name of the venue",
     hostGo: "Start the venue",
     hostMissing: "Give the venue a name.",

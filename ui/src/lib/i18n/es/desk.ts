@@ -108,7 +108,7 @@ export const desk: typeof source = {
     demoHelp: "Un parque inventado con pulseras, productos y ventas en este equipo. Nada sale de él.",
     demoGo: "Abrir la demostración",
     host: "Alojar aquí un parque",
-    hostHelp: "Este equipo lleva las cuentas del parque. Los demás puestos se conectan a él.",
+    hostHelp: "Este equipo lleva las cuentas del parque. Un parque con un solo puesto no necesita más.",
     hostName: "Nombre del parque",
     hostGo: "Abrir el parque",
     hostMissing: "Ponle un nombre al parque.",
