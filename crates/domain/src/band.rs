@@ -27,7 +27,10 @@ impl BarcodeId {
         if scanned.len() > 64 * BARCODE_MAX_CHARS {
             return Err(InvalidBarcode);
         }
-        let code: String = scanned.trim().nfc().map(|c| c.to_ascii_uppercase()).collect();
+        // An upper case letter may compose with what follows where the lower case one does not (i, U+0307),
+        // so it is composed again: normalising twice has to change nothing.
+        let upper: String = scanned.trim().nfc().map(|c| c.to_ascii_uppercase()).collect();
+        let code: String = upper.nfc().collect();
         let printable = !code.chars().any(|c| c.is_control() || is_invisible(c));
         match code.chars().count() {
             1..=BARCODE_MAX_CHARS if printable => Ok(Self(code)),
@@ -47,10 +50,13 @@ impl std::fmt::Display for BarcodeId {
     }
 }
 
-/// Characters that print nothing and so make two bands look alike: zero-width and direction marks,
-/// line separators, the byte order mark, non-characters.
+/// Characters that print nothing and so make two bands look alike: zero-width and direction marks, fillers,
+/// variation selectors, line separators, the byte order mark, tags.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -78,13 +84,18 @@ mod tests {
         check("B\0", None);
         check("B\u{200b}1", None);
         check("B\n1", None);
+        check("B\u{3164}", None);
+        check("B\u{fe0f}", None);
         check(&"x".repeat(65), None);
         check(&"x".repeat(1 << 20), None);
     }
 
     #[test]
     fn normalising_twice_changes_nothing() {
-        let once = BarcodeId::parse(" ñ-7b ").expect("a code");
-        assert_eq!(BarcodeId::parse(once.as_str()), Ok(once));
+        for scanned in [" ñ-7b ", "n\u{303}", "i\u{307}x", "\u{130}X", "ﬁ", "Å"] {
+            let once = BarcodeId::parse(scanned).expect("a code");
+            assert_eq!(BarcodeId::parse(once.as_str()), Ok(once), "{scanned}");
+        }
+        assert_eq!(BarcodeId::parse("n\u{303}"), BarcodeId::parse("ñ"), "one character, however it was written");
     }
 }

@@ -89,9 +89,8 @@ fn stretches(venue: &Venue, now: VenueTime) -> impl Iterator<Item = Stretch> + '
 }
 
 fn stretch_of(session: &SessionRow, segment: &SegmentRow, now: VenueTime) -> Stretch {
-    let open = segment.ended_at.is_none();
     let counts_until = segment.ended_at.unwrap_or_else(|| session.runs_out_at().unwrap_or(now).min(now));
-    Stretch { start: segment.started_at, counts_until, holds_until: if open { now } else { counts_until } }
+    Stretch { start: segment.started_at, counts_until, holds_until: segment.left_at.unwrap_or(now) }
 }
 
 fn overlap(day: OperationalDay, start: VenueTime, end: VenueTime) -> Millis {

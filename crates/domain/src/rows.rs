@@ -138,6 +138,8 @@ pub struct SegmentRow {
     pub started_at: VenueTime,
     /// When it stopped counting; none while it runs.
     pub ended_at: Option<VenueTime>,
+    /// When the place was free again: later than `ended_at` after overstay; none while it runs.
+    pub left_at: Option<VenueTime>,
     /// Who closed it; none while it runs.
     pub closed_by: Option<ClosedBy>,
 }

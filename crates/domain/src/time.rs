@@ -29,10 +29,9 @@ impl VenueTime {
 
     /// The moment as the wire has it: `2026-11-24T15:04:05.123Z`.
     pub fn to_iso(self) -> String {
-        match Timestamp::from_millisecond(self.0) {
-            Ok(moment) => format!("{moment:.3}"),
-            Err(_) => format!("{:.3}", Timestamp::UNIX_EPOCH),
-        }
+        // What lies past the calendar's end is shown as its end: later than everything, as it is.
+        let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        format!("{:.3}", Timestamp::from_millisecond(self.0).unwrap_or(end))
     }
 
     /// Reads an ISO 8601 moment with an offset or `Z`.
@@ -57,6 +56,8 @@ mod tests {
     fn a_moment_is_written_with_three_decimals_and_z() {
         assert_eq!(VenueTime(1_764_000_245_120).to_iso(), "2025-11-24T16:04:05.120Z");
         assert_eq!(VenueTime(0).to_iso(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(VenueTime(i64::MAX).to_iso(), "9999-12-30T22:00:00.999Z", "the calendar's end");
+        assert!(VenueTime(i64::MIN).to_iso().starts_with("-00"), "and its beginning");
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub struct Decision {
 /// The rows that a slice of the venue must hold for a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// The live visit of each, with its segments and lines.
+    /// The live visit of each, with its segments and lines, and the last visit that ended.
     pub bands: BTreeSet<BarcodeId>,
     /// These products.
     pub products: BTreeSet<ProductId>,
@@ -164,6 +164,34 @@ pub fn decide(venue: &Venue, command: &Command, context: &Context) -> Result<Dec
         draft.event(EventName::CapacityChanged, Subject::Venue, Vec::new());
     }
     Ok(draft.decision)
+}
+
+/// The earliest moment at which `command` can take effect, by what the slice holds (`sync.md` rule 13): after
+/// the last change by a person of the visit that it is about. None: the command is about no visit, so it
+/// takes effect when it arrives, whenever it was tapped.
+pub fn not_before(venue: &Venue, command: &Command) -> Option<VenueTime> {
+    let of_band = |band: &BarcodeId| {
+        let visits = venue.sessions().filter(|session| session.barcode_id == *band);
+        visits.map(|session| session.person_at).max().unwrap_or(VenueTime(i64::MIN))
+    };
+    match command {
+        Command::Checkin { barcode_id: band, .. } | Command::Play(band) | Command::Pause(band) | Command::End(band) => {
+            Some(of_band(band))
+        }
+        Command::Sale { lines, .. } => lines.iter().map(|line| of_band(&line.barcode_id)).max(),
+        Command::Correct { transaction_id, .. } => {
+            let line = venue.transaction(transaction_id)?;
+            let visit = venue.session(&line.session_id).map(|session| session.person_at);
+            let corrected = venue.corrections_of(transaction_id).map(|row| row.created_at).max();
+            [Some(line.created_at), visit, corrected].into_iter().flatten().max()
+        }
+        Command::ProductCreate(_)
+        | Command::ProductUpdate { .. }
+        | Command::ProductDelete(_)
+        | Command::SettingsUpdate(_)
+        | Command::Release(_)
+        | Command::DayChange => None,
+    }
 }
 
 /// When a command takes effect, and whether that is not when it said.

@@ -18,6 +18,7 @@ pub(super) fn close_segment(session: &mut SessionRow, now: VenueTime, closed_by:
         session_id: session.id.clone(),
         started_at: open.started_at,
         ended_at: Some(closed.ended_at),
+        left_at: Some(now.max(closed.ended_at)),
         closed_by: Some(closed_by),
     })))
 }
@@ -32,6 +33,7 @@ pub(super) fn open_segment(session: &mut SessionRow, id: SegmentId, now: VenueTi
         session_id: session.id.clone(),
         started_at: now,
         ended_at: None,
+        left_at: None,
         closed_by: None,
     }))
 }
@@ -51,11 +53,11 @@ pub(super) fn add_credit(session: &mut SessionRow, ms: Millis, segment_id: Segme
 /// Ends the visit; what is left of its credit is closed.
 pub(super) fn end(session: &mut SessionRow, now: VenueTime) {
     session.ended_at = Some(now);
-    session.updated_at = now;
+    session.updated_at = session.updated_at.max(now);
 }
 
 /// Marks that a person changed it now.
 pub(super) fn touch(session: &mut SessionRow, now: VenueTime) {
     session.person_at = session.person_at.max(now);
-    session.updated_at = now;
+    session.updated_at = session.updated_at.max(now);
 }

@@ -534,6 +534,44 @@ fn a_moment_that_cannot_be_is_clamped_and_said() {
 }
 
 #[test]
+fn nothing_takes_effect_before_a_person_last_changed_the_visit() {
+    let mut bench = Bench::new();
+    let bound = |bench: &Bench, text: &str| not_before(&bench.venue, &Command::parse(text).expect("a command"));
+    let play = r#"{"type":"session.play","barcodeId":"B-1"}"#;
+    let before_all = VenueTime(i64::MIN);
+    assert_eq!(bound(&bench, play), Some(before_all), "nothing is known of the band");
+    let sale = bench.sell(5, "B-1", "Hour", 1);
+    assert_eq!(bound(&bench, play), Some(START.plus(5 * MINUTE)));
+    bench.gate(6, "end", "B-1").expect("it is here");
+    let ended = Some(START.plus(6 * MINUTE));
+    for verb in ["play", "pause", "end"] {
+        assert_eq!(
+            bound(&bench, &format!(r#"{{"type":"session.{verb}","barcodeId":"B-1"}}"#)),
+            ended,
+            "a visit that is over counts"
+        );
+    }
+    let line = |band: &str| format!(r#"{{"barcodeId":"{band}","productId":"p","quantity":1}}"#);
+    assert_eq!(bound(&bench, &format!(r#"{{"type":"sale.create","lines":[{},{}]}}"#, line("B-2"), line("B-1"))), ended);
+    assert_eq!(
+        bound(&bench, r#"{"type":"session.checkin","barcodeId":"B-1","products":[{"id":"p","quantity":1}]}"#),
+        ended
+    );
+    let Subject::Transaction(id) = &sale.events[1].subject else { panic!("a line was sold") };
+    let refund = format!(r#"{{"type":"transaction.correct","transactionId":"{id}","status":"refunded","reason":"r"}}"#);
+    assert_eq!(bound(&bench, &refund), ended, "a line is never corrected before its visit was last changed");
+    bench.correct(9, &sale, r#""quantity":3"#).expect("it stands");
+    assert_eq!(bound(&bench, &refund), Some(START.plus(9 * MINUTE)), "nor before it was last corrected");
+    for other in [
+        r#"{"type":"settings.update","changes":{"maxOccupancy":1}}"#,
+        r#"{"type":"product.delete","productId":"p"}"#,
+        r#"{"type":"transaction.correct","transactionId":"none","quantity":1,"reason":"r"}"#,
+    ] {
+        assert_eq!(bound(&bench, other), None, "{other} takes effect when it arrives");
+    }
+}
+
+#[test]
 fn needs_name_what_a_slice_must_hold() {
     let check =
         |text: &str, expect: Needs| assert_eq!(needs(&Command::parse(text).expect("a command")), expect, "{text}");

@@ -65,6 +65,21 @@ fn the_occupancy_rate_is_what_was_played_of_what_could_have_been() {
 }
 
 #[test]
+fn an_overdue_band_counts_for_the_peak_also_after_it_was_released() {
+    let mut driven = Driven::new();
+    for band in ["A", "B"] {
+        driven.sell(START, band, 0, 1).expect("a sale");
+    }
+    driven.gate(START, "play", "A").expect("a free place");
+    driven.gate(at(62), "play", "B").expect("a free place");
+    assert_eq!(metrics(&driven.venue, at(63)).peak_occupancy, 2);
+    let overdue = driven.venue.sessions().find(|session| session.is_overdue(at(65))).expect("A is").id.clone();
+    driven.decide(at(65), &gangway_domain::command::Command::Release(overdue)).expect("it is due");
+    assert_eq!(metrics(&driven.venue, at(66)).peak_occupancy, 2, "it was there until 65");
+    assert_eq!(metrics(&driven.venue, at(66)).total_play_time_consumed, 64 * 60, "but did not play on");
+}
+
+#[test]
 fn an_empty_day_is_all_zero() {
     let found = serde_json::to_value(metrics(&Driven::new().venue, at(1))).expect("JSON");
     assert!(
