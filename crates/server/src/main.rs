@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser, error::ErrorKind};
 use gangway_server::{Ready, ServeOptions, StartError};
 use tracing_subscriber::EnvFilter;
 
@@ -36,13 +36,13 @@ struct Serve {
     #[arg(long, env = "GANGWAY_VENUE")]
     venue: Option<String>,
     /// Fill an empty venue with products and visits.
-    #[arg(long, env = "GANGWAY_DEMO")]
+    #[arg(long, env = "GANGWAY_DEMO", value_parser = FalseyValueParser::new())]
     demo: bool,
     /// No tokens: every caller is a manager; on loopback only.
-    #[arg(long, env = "GANGWAY_INSECURE_OPEN")]
+    #[arg(long, env = "GANGWAY_INSECURE_OPEN", value_parser = FalseyValueParser::new())]
     insecure_open: bool,
     /// An origin whose pages may call; may be repeated.
-    #[arg(long, env = "GANGWAY_ALLOW_ORIGIN", value_delimiter = ',')]
+    #[arg(long, env = "GANGWAY_ALLOW_ORIGIN", value_delimiter = ',', num_args = 1..)]
     allow_origin: Vec<String>,
     /// How the logs on stderr are written.
     #[arg(long, env = "GANGWAY_LOG_FORMAT", default_value = "pretty")]

@@ -143,7 +143,13 @@ pub struct Executed {
 pub fn execute(store: &mut dyn Store, ports: &Ports, request: &Request) -> Result<Executed, StoreError> {
     let mut transaction = store.begin()?;
     let head = transaction.head()?;
-    if let Some(stored) = transaction.command(request.command_id)? {
+    // The clock's commands have no memory: the rows say whether there is anything (still) to do, and no
+    // client can spoil a release by using its id first.
+    let known = match request.origin {
+        Origin::Person => transaction.command(request.command_id)?,
+        Origin::Clock => None,
+    };
+    if let Some(stored) = known {
         let outcome = if stored.fingerprint == request.intent.fingerprint() {
             Outcome::read(&stored.outcome)?
         } else {
@@ -155,11 +161,13 @@ pub fn execute(store: &mut dyn Store, ports: &Ports, request: &Request) -> Resul
     let work = Work { request, arrived, head: &head, ports };
     let done = work.decide(transaction.as_mut())?;
     let Some(done) = done else {
-        // The clock's command had nothing to do; its id stays free for when it has.
+        // The clock's command had nothing to do.
         let outcome = Outcome::accepted(Vec::new(), Value::Null, Vec::new());
         return Ok(Executed { outcome, head: head.seq, logged: false });
     };
-    transaction.put_command(&work.stored(&done)?)?;
+    if request.origin == Origin::Person {
+        transaction.put_command(&work.stored(&done)?)?;
+    }
     let head = done.head.clone();
     transaction.set_head(&head)?;
     transaction.commit()?;
@@ -253,19 +261,15 @@ impl Work<'_> {
         command: &Command,
         venue: &Venue,
     ) -> Result<Effective, StoreError> {
-        if self.request.origin == Origin::Clock {
+        let Some(mut not_before) = decide::not_before(venue, command) else {
             return Ok(Effective { at: self.arrived, clamped: false });
-        }
-        let mut not_before = None;
+        };
         for key in command.keys() {
-            let Key::Band(band) = key else { continue };
-            not_before = not_before.max(venue.live_session(&band).map(|session| session.person_at));
-            if let Some(device) = &self.request.device_id {
-                not_before = not_before.max(transaction.desk_band_at(device, band.as_str())?);
-            }
+            let (Key::Band(band), Some(device)) = (key, &self.request.device_id) else { continue };
+            not_before = transaction.desk_band_at(device, band.as_str())?.map_or(not_before, |at| at.max(not_before));
         }
         let occurred_at = self.request.occurred_at.unwrap_or(self.arrived);
-        let effective = decide::effective_at(occurred_at, not_before, self.arrived);
+        let effective = decide::effective_at(occurred_at, Some(not_before), self.arrived);
         // Without a moment of its own it can't have said a wrong one.
         Ok(Effective { clamped: effective.clamped && self.request.occurred_at.is_some(), ..effective })
     }

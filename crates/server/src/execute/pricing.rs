@@ -28,7 +28,8 @@ pub(super) fn catalogue(
     };
     let base = head.epoch_base.as_ref().filter(|base| base.epoch == based_on.epoch);
     let seen: Option<Seq> = match base {
-        _ if based_on.epoch == head.epoch => Some(based_on.seq),
+        // Nobody has seen more than there is.
+        _ if based_on.epoch == head.epoch => Some(based_on.seq.min(head.seq)),
         Some(base) => Some(based_on.seq.min(base.seq)),
         None => None,
     };

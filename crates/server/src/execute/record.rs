@@ -70,6 +70,10 @@ pub(super) fn record(
     let state_hash = write_rows(transaction, head.state_hash, events)?;
     let mut head = Head { state_hash, last_time: stamp.now.max(head.last_time), ..head.clone() };
     let last = head.seq + Seq::try_from(events.len()).map_err(damaged)?;
+    if reprices(events) {
+        // What products were in minor units of another currency prices nothing any more; nothing was sold yet.
+        transaction.forget_product_versions()?;
+    }
     for event in events {
         let seq = head.seq + 1;
         let logged = LoggedEvent {
@@ -93,6 +97,12 @@ pub(super) fn record(
         head.event_id = Some(logged.id);
     }
     Ok(head)
+}
+
+/// Whether the settings changed to another currency, which changes products with them.
+fn reprices(events: &[Event]) -> bool {
+    let products = |event: &Event| event.changes.iter().any(|change| change.collection == Collection::Products);
+    events.iter().any(|event| event.name == EventName::SettingsUpdated && products(event))
 }
 
 /// Whether the rule of the profile `full` lets an event through (`sync.md` rules 2 and 3).

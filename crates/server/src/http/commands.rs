@@ -25,8 +25,8 @@ use crate::execute::{Intent, Origin, Outcome, Request};
 
 /// Most commands of a batch (`contract.md`, Bounds).
 const BATCH_MAX: usize = 100;
-/// The longest `staffId`.
-const STAFF_ID_MAX: usize = 64;
+/// The longest `staffId` and `deviceId`.
+const WHO_MAX: usize = 64;
 
 #[derive(Deserialize)]
 struct Batch {
@@ -118,6 +118,9 @@ fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
     }
     let envelope: Envelope = serde_json::from_str(text).map_err(|_| bad("Each command needs a commandId, a UUID."))?;
     let command_id = CommandId::from_str(&envelope.command_id).map_err(|_| bad("A commandId has to be a UUID."))?;
+    if envelope.device_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > WHO_MAX) {
+        return Err(bad("A deviceId has 1 to 64 characters."));
+    }
     let said = envelope.device_id.map(DeviceId);
     let device_id = match (&caller.device_id, said) {
         (Some(device), Some(said)) if *device != said => {
@@ -142,15 +145,20 @@ fn circumstances(text: &str) -> Result<Said, InvalidCommand> {
     let moment = said.occurred_at.as_deref().map(VenueTime::from_iso).transpose();
     let occurred_at =
         moment.map_err(|_| InvalidCommand("occurredAt is a moment such as 2026-11-24T15:04:05.123Z.".to_owned()))?;
-    if said.staff_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > STAFF_ID_MAX) {
-        return Err(InvalidCommand(format!("staffId has 1 to {STAFF_ID_MAX} characters.")));
+    if said.staff_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > WHO_MAX) {
+        return Err(InvalidCommand(format!("staffId has 1 to {WHO_MAX} characters.")));
     }
     Ok((occurred_at, said.based_on, said.staff_id.map(StaffId)))
 }
 
-/// Of a command that is none: over its text in canonical form, so that a repeat is known again.
+/// Of a command that is none: over its text in canonical form without the circumstances, so that a repeat
+/// is known again (`sync.md` rule 16).
 fn fingerprint(text: &str) -> String {
-    let canonical = canonical(text).unwrap_or_else(|_| text.as_bytes().to_vec());
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    for circumstance in ["basedOn", "occurredAt", "deviceId", "staffId"] {
+        fields.remove(circumstance);
+    }
+    let canonical = canonical(&Value::Object(fields).to_string()).unwrap_or_else(|_| text.as_bytes().to_vec());
     format!("invalid:{}", String::from_utf8_lossy(&canonical))
 }
 

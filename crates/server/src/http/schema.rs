@@ -122,5 +122,5 @@ shapes! {
         emitted_at: String, command_id: Option<String>,
     }
     /// Events after a position.
-    EventsPage { epoch: String, head: u64, through: u64, events: Vec<LoggedEvent> }
+    EventsPage { epoch: String, head: u64, through: u64, events: Vec<LoggedEvent>, server_time: String }
 }

@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use gangway_domain::ids::{Epoch, EventId, Seq};
+use gangway_domain::{
+    ids::{Epoch, EventId, Seq},
+    time::VenueTime,
+};
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -59,7 +62,7 @@ pub async fn events(State(app): State<App>, params: Params) -> Result<Response, 
     let asked = asked(&params)?;
     let question = asked.clone();
     match app.store.read(move |view| look(view, &question)).await? {
-        Told::Page(head, events) => Ok(Json(page(&asked, &head, &events)?).into_response()),
+        Told::Page(head, events) => Ok(Json(page(&asked, &head, &events, app.now())?).into_response()),
         Told::Gone(proof) => {
             if let Some(proof) = proof.filter(|_| app.open) {
                 app.store.start_epoch(proof).await?;
@@ -103,7 +106,7 @@ fn look(view: &dyn View, asked: &Asked) -> Result<Told, StoreError> {
     Ok(Told::Page(head, view.events_after(asked.after, asked.limit)?))
 }
 
-fn page(asked: &Asked, head: &Head, events: &[LoggedEvent]) -> Result<Value, StoreError> {
+fn page(asked: &Asked, head: &Head, events: &[LoggedEvent], server_time: VenueTime) -> Result<Value, StoreError> {
     let through = events.last().map_or(head.seq, |event| event.seq);
     let seen = events.iter().filter(|event| asked.profile == Profile::Lean || seen_by_full(event.name));
     let events: Vec<Value> = seen.map(|event| entry(asked.profile, event)).collect::<Result<_, _>>()?;
@@ -111,7 +114,8 @@ fn page(asked: &Asked, head: &Head, events: &[LoggedEvent]) -> Result<Value, Sto
         Profile::Full => head.full_seq,
         Profile::Lean => head.seq,
     };
-    Ok(json!({ "epoch": head.epoch, "head": visible, "through": through, "events": events }))
+    let time = server_time.to_iso();
+    Ok(json!({ "epoch": head.epoch, "head": visible, "through": through, "events": events, "serverTime": time }))
 }
 
 fn entry(profile: Profile, event: &LoggedEvent) -> Result<Value, StoreError> {
@@ -159,8 +163,8 @@ pub async fn snapshot(State(app): State<App>) -> Result<Response, ApiError> {
 fn write_snapshot(view: &dyn View, server_time: &str, send: &dyn Fn(Vec<u8>) -> bool) -> Result<(), StoreError> {
     let head = view.head()?;
     let first = json!({
-        "epoch": head.epoch, "epochBase": head.epoch_base, "seq": head.seq, "eventId": head.event_id,
-        "serverTime": server_time, "stateHash": head.state_hash.to_hex(),
+        "venueId": head.venue_id, "epoch": head.epoch, "epochBase": head.epoch_base, "seq": head.seq,
+        "eventId": head.event_id,        "serverTime": server_time, "stateHash": head.state_hash.to_hex(),
     });
     let mut piece = format!("{first}\n").into_bytes();
     let mut rows: u64 = 0;

@@ -25,6 +25,8 @@ use self::connection::{Connection, ConnectionStream};
 
 /// Connections of one address without a complete request head (`contract.md`, Bounds).
 const UNFINISHED_MAX: usize = 50;
+/// What one past that bound has left to finish.
+const UNFINISHED_GRACE: Duration = Duration::from_secs(1);
 /// A request head must be complete within this, also the next one of a kept connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest request head.
@@ -41,9 +43,9 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Counts a new connection in; past the bound the oldest unfinished one of its address is closed, so
-    /// that somebody who opens many never keeps out the others.
-    pub fn add(&self, connection: &Arc<Connection>) {
+    /// Counts a new connection in; past the bound gives the oldest unfinished ones of its address, to be
+    /// closed, so that somebody who opens many never keeps out the others.
+    pub fn add(&self, connection: &Arc<Connection>) -> Vec<Arc<Connection>> {
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         by_address.retain(|_, waiting| {
             waiting.retain(|waiting| waiting.upgrade().is_some_and(|connection| !connection.is_started()));
@@ -51,11 +53,20 @@ impl Unfinished {
         });
         let waiting = by_address.entry(connection.peer()).or_default();
         waiting.push_back(Arc::downgrade(connection));
-        while waiting.len() > UNFINISHED_MAX {
-            if let Some(oldest) = waiting.pop_front().and_then(|oldest| oldest.upgrade()) {
-                oldest.close();
-            }
-        }
+        let surplus = waiting.len().saturating_sub(UNFINISHED_MAX);
+        waiting.drain(..surplus).filter_map(|oldest| oldest.upgrade()).collect()
+    }
+}
+
+/// Closes connections that are still unfinished after a moment: the head of one that was accepted in a
+/// burst may have arrived and only wait for its turn to be read.
+async fn close_unfinished(connections: Vec<Arc<Connection>>) {
+    tokio::time::sleep(UNFINISHED_GRACE).await;
+    // Those that became readable while the thread was busy get their turn first.
+    tokio::task::yield_now().await;
+    for connection in connections.iter().filter(|connection| !connection.is_started()) {
+        tracing::debug!(peer = %connection.peer(), "an unfinished connection makes room for a newer one");
+        connection.close();
     }
 }
 
@@ -68,7 +79,10 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: watch::Receiver
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let connection = Arc::new(Connection::new(peer.ip()));
-                    unfinished.add(&connection);
+                    let surplus = unfinished.add(&connection);
+                    if !surplus.is_empty() {
+                        tokio::spawn(close_unfinished(surplus));
+                    }
                     connections.spawn(serve_one(stream, connection, app.clone(), stop.clone()));
                 }
                 Err(error) => {
@@ -110,7 +124,7 @@ async fn serve_one(stream: TcpStream, connection: Arc<Connection>, app: Router, 
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+        tracing::debug!(?error, "a connection broke");
     }
 }
 

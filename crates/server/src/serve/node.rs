@@ -135,7 +135,7 @@ async fn start(options: &ServeOptions, stop: &watch::Receiver<bool>) -> Result<(
         emitted,
         notices: notices_in,
     };
-    let sweeper = Sweeper { store: opened.store.clone(), mirror: opened.mirror, clock: opened.clock };
+    let sweeper = Sweeper { store: opened.store.clone(), mirror: opened.mirror, clock: opened.clock, ids: opened.ids };
     let node = Node {
         folder,
         store: opened.store,

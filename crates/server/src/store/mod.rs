@@ -166,6 +166,12 @@ pub trait View {
     /// The store failed.
     fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError>;
 
+    /// Whether the log has an event of that id, at whatever place.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn has_event(&self, id: &EventId) -> Result<bool, StoreError>;
+
     /// The command of that id, if it has an outcome.
     ///
     /// # Errors
@@ -246,6 +252,12 @@ pub trait Transaction: View {
     /// # Errors
     /// The store failed.
     fn put_product_version(&mut self, row: &ProductRow, seq: Seq, time: VenueTime) -> Result<(), StoreError>;
+
+    /// Forgets what products were, so that every sale is priced by what they are from here on.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn forget_product_versions(&mut self) -> Result<(), StoreError>;
 
     /// Appends to the log.
     ///

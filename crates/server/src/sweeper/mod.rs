@@ -5,15 +5,16 @@ use std::{sync::Arc, time::Duration};
 
 use gangway_domain::{
     command::Command,
-    ids::{CommandId, SessionId, clock_command_id},
+    ids::SessionId,
+    rows::SessionRow,
     time::VenueTime,
     venue::Venue,
 };
 use tokio::sync::watch;
 
 use crate::{
-    clock::Clock,
-    dispatcher::mirror::{Place, SharedMirror},
+    clock::{Clock, Ids},
+    dispatcher::mirror::SharedMirror,
     execute::Request,
     store::{StoreError, threads::StoreThreads},
 };
@@ -31,17 +32,8 @@ pub struct Sweeper {
     pub mirror: Arc<SharedMirror>,
     /// Venue time.
     pub clock: Arc<dyn Clock>,
-}
-
-/// Something that the clock has to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// When.
-    pub at: VenueTime,
-    /// The same however often it is met, so that it happens once.
-    pub id: CommandId,
-    /// What.
-    pub command: Command,
+    /// For its commands.
+    pub ids: Arc<dyn Ids>,
 }
 
 impl Sweeper {
@@ -69,30 +61,35 @@ impl Sweeper {
     /// Does what is due; says how long to sleep.
     async fn sweep(&self, day_start: &mut VenueTime) -> Result<Duration, StoreError> {
         let now = self.clock.now();
-        let (day, next) = self.mirror.with(|mirror| {
+        let (day, releases) = self.mirror.with(|mirror| {
             let day = mirror.venue.settings().day_rules().day_of(now);
-            (day, next_release(&mirror.venue))
+            (day, releases(&mirror.venue))
         });
         if *day_start != day.start {
-            self.change_day(day.start).await?;
+            self.change_day().await?;
             *day_start = day.start;
         }
-        let Some(due) = next else { return Ok(until(day.end, now)) };
-        if due.at <= now {
-            let executed = self.store.execute(Request::clock(due.id, due.command)).await?;
+        let mut wait = until(day.end, now);
+        for (at, session) in releases {
+            if at > now {
+                wait = wait.min(until(at, now));
+                break;
+            }
+            let request = Request::clock(self.ids.command_id(), Command::Release(session));
+            let executed = self.store.execute(request).await?;
             self.mirror.reach(executed.head).await;
-            // Not due after all: somebody was quicker, and the mirror is about to say so.
-            return Ok(if executed.logged { Duration::ZERO } else { PAUSE });
+            if !executed.logged {
+                // Not due after all: somebody was quicker. Those behind it don't wait for it.
+                wait = wait.min(PAUSE);
+            }
         }
-        Ok(until(due.at.min(day.end), now))
+        Ok(wait)
     }
 
     /// Repeats the day change until it finds nothing more to do.
-    async fn change_day(&self, start: VenueTime) -> Result<(), StoreError> {
+    async fn change_day(&self) -> Result<(), StoreError> {
         loop {
-            let place = self.mirror.with(|mirror| mirror.place.clone());
-            let request = Request::clock(day_change_id(start, &place), Command::DayChange);
-            let executed = self.store.execute(request).await?;
+            let executed = self.store.execute(Request::clock(self.ids.command_id(), Command::DayChange)).await?;
             if !executed.logged {
                 return Ok(());
             }
@@ -101,20 +98,13 @@ impl Sweeper {
     }
 }
 
-fn day_change_id(start: VenueTime, place: &Place) -> CommandId {
-    clock_command_id(&format!("day/{}/{}/{}", start.0, place.epoch, place.seq))
-}
-
-/// The release that is due first.
-pub fn next_release(venue: &Venue) -> Option<Due> {
+/// When each visit that plays is released, the first one first.
+pub fn releases(venue: &Venue) -> Vec<(VenueTime, SessionId)> {
     let release_ms = venue.settings().auto_release_ms();
-    let due = |id: &SessionId, at: VenueTime| Due {
-        at,
-        id: clock_command_id(&format!("release/{id}/{}", at.0)),
-        command: Command::Release(id.clone()),
-    };
-    let playing = venue.live_sessions().filter_map(|row| row.release_at(release_ms).map(|at| (at, &row.id)));
-    playing.min().map(|(at, id)| due(id, at))
+    let at = |row: &SessionRow| row.release_at(release_ms).map(|at| (at, row.id.clone()));
+    let mut releases: Vec<_> = venue.live_sessions().filter_map(at).collect();
+    releases.sort();
+    releases
 }
 
 fn until(moment: VenueTime, now: VenueTime) -> Duration {

@@ -68,6 +68,9 @@ impl View for FailingTransaction<'_> {
     fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError> {
         self.inner.event_id(seq)
     }
+    fn has_event(&self, id: &EventId) -> Result<bool, StoreError> {
+        self.inner.has_event(id)
+    }
     fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, StoreError> {
         self.inner.command(id)
     }

@@ -8,7 +8,7 @@ use gangway_domain::{
 use gangway_server::{
     dispatcher::mirror::Mirror,
     execute::Request,
-    sweeper::{Sweeper, next_release},
+    sweeper::{Sweeper, releases},
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -27,7 +27,7 @@ fn board(bench: &mut Bench) -> String {
 }
 
 #[test]
-fn a_release_that_is_not_due_changes_nothing_and_keeps_its_id_free() {
+fn a_release_that_is_not_due_changes_nothing_and_one_that_is_happens_once() {
     let mut bench = Bench::new();
     let session = board(&mut bench);
     let release = Request::clock(clock_command_id("release"), Command::Release(SessionId(session)));
@@ -47,11 +47,11 @@ fn a_release_that_is_not_due_changes_nothing_and_keeps_its_id_free() {
 fn what_is_due_first_is_found_in_the_rows() {
     let mut bench = Bench::new();
     let session = board(&mut bench);
-    let due = bench.view(|view| next_release(&Mirror::load(view).expect("rows").venue)).expect("one plays");
-    assert_eq!(due.command, Command::Release(SessionId(session)));
-    assert_eq!(due.at, crate::support::parts::NOON.plus(360_000), "a minute of credit and 300 s");
+    let due = bench.view(|view| releases(&Mirror::load(view).expect("rows").venue));
+    let at = crate::support::parts::NOON.plus(360_000);
+    assert_eq!(due, [(at, SessionId(session))], "a minute of credit and 300 s");
     bench.accept(json!({ "type": "session.pause", "barcodeId": "B-1" }));
-    assert_eq!(bench.view(|view| next_release(&Mirror::load(view).expect("rows").venue)), None);
+    assert_eq!(bench.view(|view| releases(&Mirror::load(view).expect("rows").venue)), []);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn the_sweeper_releases_when_venue_time_comes_and_tells_everybody() {
     let (emitter, seen) = crate::emission::recorder();
     let names = lined.run(emitter, async |line| {
         let (stop, stopped) = watch::channel(false);
-        let sweeper = Sweeper { store: line.store.clone(), mirror: line.mirror.clone(), clock: line.clock.clone() };
+        let sweeper = Sweeper { store: line.store.clone(), mirror: line.mirror.clone(), clock: line.clock.clone(), ids: Arc::new(RandomIds) };
         let sweeping = tokio::spawn(sweeper.run(stopped));
         line.clock.pass(360_000);
         // Something happens: the sweeper looks again at once instead of at its next second.

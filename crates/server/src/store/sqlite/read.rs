@@ -98,6 +98,11 @@ impl View for SqliteView<'_> {
         Ok(statement.query_row([integer(seq)?], |row| row.get(0)).optional()?.map(EventId))
     }
 
+    fn has_event(&self, id: &EventId) -> Result<bool, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE id = ?1)")?;
+        Ok(statement.query_row([id.as_str()], |row| row.get(0))?)
+    }
+
     fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT fingerprint, kind, device_id, staff_id, occurred_at, effective_at, stored_at, outcome

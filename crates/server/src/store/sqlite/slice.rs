@@ -61,6 +61,8 @@ fn sessions(connection: &Connection, needs: &Needs) -> Result<BTreeSet<SessionId
     };
     for band in &needs.bands {
         sessions.extend(one("SELECT id FROM sessions WHERE barcode_id = ?1 AND live = 1", band.as_str())?);
+        let ended = "SELECT id FROM sessions WHERE barcode_id = ?1 AND live = 0 ORDER BY updated_at DESC LIMIT 1";
+        sessions.extend(one(ended, band.as_str())?);
     }
     if let Some(line) = &needs.transaction {
         sessions.extend(one("SELECT session_id FROM transactions WHERE id = ?1", line.as_str())?);

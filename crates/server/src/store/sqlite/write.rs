@@ -83,6 +83,10 @@ impl View for SqliteTransaction<'_> {
         self.seen().event_id(seq)
     }
 
+    fn has_event(&self, id: &EventId) -> Result<bool, StoreError> {
+        self.seen().has_event(id)
+    }
+
     fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, StoreError> {
         self.seen().command(id)
     }
@@ -184,6 +188,11 @@ impl Transaction for SqliteTransaction<'_> {
                  ON CONFLICT DO UPDATE SET row = ?4",
             )?
             .execute(params![row.id.as_str(), integer(seq)?, time.0, json])?;
+        Ok(())
+    }
+
+    fn forget_product_versions(&mut self) -> Result<(), StoreError> {
+        self.inner.execute("DELETE FROM product_versions", [])?;
         Ok(())
     }
 

@@ -49,6 +49,7 @@ CREATE TABLE sessions (
 -- A band has at most one live visit, whatever the code above believes.
 CREATE UNIQUE INDEX sessions_live ON sessions (barcode_id) WHERE live = 1;
 CREATE INDEX sessions_playing ON sessions (runs_out_at) WHERE playing = 1;
+CREATE INDEX sessions_of_band ON sessions (barcode_id, updated_at);
 CREATE INDEX sessions_in_sync ON sessions (id) WHERE in_sync = 1;
 
 CREATE TABLE segments (
@@ -98,6 +99,8 @@ CREATE TABLE events (
     prev_full  INTEGER NOT NULL,
     state_hash TEXT
 ) STRICT;
+
+CREATE INDEX events_by_id ON events (id);
 
 CREATE TABLE commands (
     command_id   TEXT    PRIMARY KEY,
