@@ -11,12 +11,13 @@
 //! Nothing here waits, knows a socket, or reads a clock of its own: a simulator drives it with any store.
 
 mod answer;
+mod batch;
 mod epoch;
 mod outcome;
 mod pricing;
 pub(crate) mod record;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use gangway_domain::{
     command::{Command, InvalidCommand, Key},
@@ -29,6 +30,7 @@ use gangway_domain::{
 };
 use serde_json::Value;
 
+pub use batch::{Batch, execute_batches};
 pub use epoch::{EpochProof, start_epoch};
 pub use outcome::{Outcome, WireRejection};
 pub use record::seen_by_full;
@@ -106,6 +108,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// The keys that it shares with others (`sync.md` rule 17).
+    pub fn keys(&self) -> BTreeSet<Key> {
+        match &self.intent {
+            Intent::Command(command) => command.keys(),
+            Intent::Invalid { .. } => BTreeSet::new(),
+        }
+    }
+
     /// A command that is given now, with everything seen.
     pub fn now(command_id: CommandId, command: Command, device_id: Option<DeviceId>) -> Self {
         Self {
@@ -142,6 +152,13 @@ pub struct Executed {
 /// The store failed: nothing is kept and it may be tried again.
 pub fn execute(store: &mut dyn Store, ports: &Ports, request: &Request) -> Result<Executed, StoreError> {
     let mut transaction = store.begin()?;
+    let executed = one(transaction.as_mut(), ports, request)?;
+    transaction.commit()?;
+    Ok(executed)
+}
+
+/// Executes one command within a transaction that somebody else commits.
+pub(crate) fn one(transaction: &mut dyn Transaction, ports: &Ports, request: &Request) -> Result<Executed, StoreError> {
     let head = transaction.head()?;
     // The clock's commands have no memory: the rows say whether there is anything (still) to do, and no
     // client can spoil a release by using its id first.
@@ -159,7 +176,7 @@ pub fn execute(store: &mut dyn Store, ports: &Ports, request: &Request) -> Resul
     }
     let arrived = ports.clock.now().max(head.last_time);
     let work = Work { request, arrived, head: &head, ports };
-    let done = work.decide(transaction.as_mut())?;
+    let done = work.decide(transaction)?;
     let Some(done) = done else {
         // The clock's command had nothing to do.
         let outcome = Outcome::accepted(Vec::new(), Value::Null, Vec::new());
@@ -170,7 +187,6 @@ pub fn execute(store: &mut dyn Store, ports: &Ports, request: &Request) -> Resul
     }
     let head = done.head.clone();
     transaction.set_head(&head)?;
-    transaction.commit()?;
     Ok(Executed { logged: !done.outcome.seqs().is_empty(), outcome: done.outcome, head: head.seq })
 }
 

@@ -20,7 +20,7 @@ use super::{error::ApiError, input::Caller};
 use crate::{
     clock::{Clock, Ids},
     dispatcher::{Notice, mirror::SharedMirror},
-    execute::{Executed, Outcome, Request, WireRejection},
+    execute::{Batch, Executed, Outcome, Request, WireRejection},
     metrics::Metrics,
     realtime::sockets::Sockets,
     store::{StoreError, threads::StoreThreads},
@@ -92,8 +92,15 @@ impl App {
     /// # Errors
     /// The store failed; nothing was kept.
     pub async fn execute(&self, request: Request) -> Result<Executed, StoreError> {
-        let executed = self.store.execute(request).await;
-        self.metrics.command(executed.as_ref().map_or("retry", |executed| executed.outcome.name()));
+        self.execute_batch(vec![request]).await.pop().unwrap_or(Err(StoreError::Busy))
+    }
+
+    /// Executes commands in order and counts their outcomes.
+    pub async fn execute_batch(&self, batch: Batch) -> Vec<Result<Executed, StoreError>> {
+        let executed = self.store.execute_batch(batch).await;
+        for executed in &executed {
+            self.metrics.command(executed.as_ref().map_or("retry", |executed| executed.outcome.name()));
+        }
         executed
     }
 

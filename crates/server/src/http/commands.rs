@@ -1,13 +1,13 @@
 //! `/api/commands`: what desks send, in order, each with an outcome of its own (`sync.md` rules 11–17).
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::str::FromStr;
 
 use axum::{
     Json,
     extract::{Path, State},
 };
 use gangway_domain::{
-    command::{Command, InvalidCommand, Key},
+    command::{Command, InvalidCommand},
     hash::canonical,
     ids::{CommandId, DeviceId, Position, StaffId},
     time::VenueTime,
@@ -67,47 +67,13 @@ pub async fn execute(State(app): State<App>, caller: Caller, body: JsonObject) -
     // The whole envelope first: a batch that is malformed executes nothing.
     let requests: Vec<Request> =
         batch.commands.iter().map(|text| request(text.get(), &caller)).collect::<Result<_, _>>()?;
-    let mut batch = InOrder::default();
-    for request in requests {
-        let (id, keys) = (request.command_id, keys(&request.intent));
-        let outcome = if batch.may(&keys) { app.execute(request).await.ok().map(|done| done.outcome) } else { None };
-        batch.settle(id, keys, outcome.as_ref());
-    }
-    Ok(Json(json!({ "results": batch.results })))
-}
-
-fn keys(intent: &Intent) -> BTreeSet<Key> {
-    match intent {
-        Intent::Command(command) => command.keys(),
-        Intent::Invalid { .. } => BTreeSet::new(),
-    }
-}
-
-/// The results of a batch so far. After a command that could not be decided, all later ones that share a
-/// key with it, or with one held back for it, are not tried: they would overtake it (`sync.md` rule 15).
-#[derive(Default)]
-struct InOrder {
-    results: Vec<Value>,
-    held_back: BTreeSet<Key>,
-}
-
-impl InOrder {
-    /// Whether a command with these keys may be tried.
-    fn may(&self, keys: &BTreeSet<Key>) -> bool {
-        keys.is_disjoint(&self.held_back)
-    }
-
-    /// A command has its outcome, or could not be decided.
-    fn settle(&mut self, id: CommandId, keys: BTreeSet<Key>, outcome: Option<&Outcome>) {
-        let id = id.to_string();
-        self.results.push(match outcome {
-            Some(outcome) => outcome.to_wire(&id),
-            None => {
-                self.held_back.extend(keys);
-                json!({ "commandId": id, "outcome": "retry", "seqs": [] })
-            }
-        });
-    }
+    let ids: Vec<CommandId> = requests.iter().map(|request| request.command_id).collect();
+    let executed = app.execute_batch(requests).await;
+    let results = ids.iter().zip(executed).map(|(id, executed)| match executed {
+        Ok(executed) => executed.outcome.to_wire(&id.to_string()),
+        Err(_) => json!({ "commandId": id, "outcome": "retry", "seqs": [] }),
+    });
+    Ok(Json(json!({ "results": results.collect::<Vec<Value>>() })))
 }
 
 /// Reads one command of a batch. One that is invalid by itself still gets an outcome.
@@ -170,42 +136,4 @@ pub async fn outcome(State(app): State<App>, Path(id): Path<String>) -> Result<J
     let id = CommandId::from_str(&id).map_err(|_| unknown())?;
     let stored = app.store.read(move |view| view.command(id)).await?.ok_or_else(unknown)?;
     Ok(Json(Outcome::read(&stored.outcome)?.to_wire(&id.to_string())))
-}
-
-#[cfg(test)]
-mod tests {
-    use gangway_domain::rejection::Rejection;
-
-    use super::*;
-
-    fn request(text: &str) -> Request {
-        let id = uuid::Uuid::new_v4();
-        let command = text.replacen('{', &format!("{{\"commandId\":\"{id}\","), 1);
-        super::request(&command, &Caller { command_id: None, device_id: None }).expect("a command")
-    }
-
-    #[test]
-    fn after_a_retry_what_shares_a_key_is_held_back_and_the_rest_goes_on() {
-        let sale = r#"{"type":"sale.create","lines":[
-            {"barcodeId":"B-1","productId":"p","quantity":1},{"barcodeId":"B-2","productId":"p","quantity":1}]}"#;
-        let requests = [
-            r#"{"type":"session.play","barcodeId":"B-1"}"#,
-            r#"{"type":"session.play","barcodeId":"B-3"}"#,
-            sale,
-            r#"{"type":"session.play","barcodeId":"b-2"}"#,
-            r#"{"type":"nonsense"}"#,
-            r#"{"type":"session.pause","barcodeId":"B-1"}"#,
-        ];
-        let mut batch = InOrder::default();
-        for (index, text) in requests.iter().enumerate() {
-            let request = request(text);
-            let keys = keys(&request.intent);
-            let decided = index > 0 && batch.may(&keys);
-            let outcome = decided.then(|| Outcome::rejected(&Rejection::UnknownBand));
-            batch.settle(request.command_id, keys, outcome.as_ref());
-        }
-        let outcomes: Vec<_> =
-            batch.results.iter().map(|result| result["outcome"].as_str().unwrap_or_default()).collect();
-        assert_eq!(outcomes, ["retry", "rejected", "retry", "retry", "rejected", "retry"]);
-    }
 }

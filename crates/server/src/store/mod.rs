@@ -277,6 +277,24 @@ pub trait Transaction: View {
     /// The store failed.
     fn set_head(&mut self, head: &Head) -> Result<(), StoreError>;
 
+    /// Marks where one command of several begins.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn mark(&mut self) -> Result<(), StoreError>;
+
+    /// The command since the mark stays.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn keep(&mut self) -> Result<(), StoreError>;
+
+    /// The command since the mark leaves nothing behind; what was before it stays.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn undo(&mut self) -> Result<(), StoreError>;
+
     /// Makes it durable.
     ///
     /// # Errors

@@ -14,19 +14,23 @@ use gangway_domain::{ids::Seq, time::VenueTime};
 use tokio::sync::{Notify, oneshot};
 
 use super::{Head, Reader, Store, StoreError, View};
-use crate::execute::{self, EpochProof, Executed, Ports, Request};
+use crate::execute::{self, Batch, EpochProof, Executed, Ports, Request};
 
 /// Readers beside the writer.
 const READERS: usize = 3;
 /// Commands that may wait for the writer; past it a caller is told to come back.
 const WRITES_WAITING_MAX: usize = 2_048;
+/// Commands on one commit, but for those of the last batch that fits.
+const COMMANDS_AT_ONCE: usize = 64;
 /// Reads that may wait.
 const READS_WAITING_MAX: usize = 1_024;
 
 type Read = Box<dyn FnOnce(&mut dyn Reader) + Send>;
 
+type Reply = oneshot::Sender<Result<Vec<Result<Executed, StoreError>>, StoreError>>;
+
 enum Write {
-    Execute(Box<Request>, oneshot::Sender<Result<Executed, StoreError>>),
+    Execute(Batch, Reply),
     Epoch(EpochProof, oneshot::Sender<Result<Option<Head>, StoreError>>),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -94,7 +98,14 @@ impl StoreThreads {
     /// # Errors
     /// The store failed or has too much to do: nothing is kept, and it may be tried again.
     pub async fn execute(&self, request: Request) -> Result<Executed, StoreError> {
-        self.write(|reply| Write::Execute(Box::new(request), reply)).await
+        self.execute_batch(vec![request]).await.pop().unwrap_or(Err(StoreError::Busy))
+    }
+
+    /// Executes commands in order; each has its own end.
+    pub async fn execute_batch(&self, batch: Batch) -> Vec<Result<Executed, StoreError>> {
+        let count = batch.len();
+        let executed = self.write(|reply| Write::Execute(batch, reply)).await;
+        executed.unwrap_or_else(|_| (0..count).map(|_| Err(StoreError::Busy)).collect())
     }
 
     /// Starts a new epoch if `proof` proves that it is due.
@@ -178,12 +189,11 @@ struct WriterThread {
 
 impl WriterThread {
     fn run(&mut self, writes: &mpsc::Receiver<Write>) {
-        while let Ok(write) = writes.recv() {
+        let mut next = None;
+        while let Some(write) = next.take().or_else(|| writes.recv().ok()) {
             // A caller that went away does not undo what was committed.
             match write {
-                Write::Execute(request, reply) => {
-                    let _ = reply.send(self.execute(&request));
-                }
+                Write::Execute(batch, reply) => next = self.execute(batch, reply, writes),
                 Write::Epoch(proof, reply) => {
                     let _ = reply.send(self.start_epoch(&proof));
                 }
@@ -195,16 +205,33 @@ impl WriterThread {
         }
     }
 
-    fn execute(&mut self, request: &Request) -> Result<Executed, StoreError> {
-        // A command that breaks must not take the writer with it: its transaction is rolled back.
-        let work = AssertUnwindSafe(|| execute::execute(self.store.as_mut(), &self.ports, request));
-        let executed = panic::catch_unwind(work).unwrap_or(Err(StoreError::Broke));
-        match &executed {
-            Ok(executed) if executed.logged => self.commits.publish(executed.head),
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, command = %request.command_id, "a command could not be executed"),
+    /// Executes `batch` together with what waits behind it, and answers when all is on disk. Gives back
+    /// what waits and is no command.
+    fn execute(&mut self, batch: Batch, reply: Reply, writes: &mpsc::Receiver<Write>) -> Option<Write> {
+        let mut next = None;
+        let mut count = batch.len();
+        let mut batches = vec![batch];
+        let mut replies = vec![reply];
+        while count < COMMANDS_AT_ONCE && next.is_none() {
+            match writes.try_recv() {
+                Ok(Write::Execute(batch, reply)) => {
+                    count += batch.len();
+                    batches.push(batch);
+                    replies.push(reply);
+                }
+                Ok(other) => next = Some(other),
+                Err(_) => break,
+            }
         }
-        executed
+        let results = execute::execute_batches(self.store.as_mut(), &self.ports, &batches);
+        let logged = results.iter().flatten().flatten().filter(|executed| executed.logged);
+        if let Some(head) = logged.map(|executed| executed.head).max() {
+            self.commits.publish(head);
+        }
+        for (reply, results) in replies.into_iter().zip(results) {
+            let _ = reply.send(Ok(results));
+        }
+        next
     }
 
     fn start_epoch(&mut self, proof: &EpochProof) -> Result<Option<Head>, StoreError> {

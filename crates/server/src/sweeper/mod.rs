@@ -3,13 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gangway_domain::{
-    command::Command,
-    ids::SessionId,
-    rows::SessionRow,
-    time::VenueTime,
-    venue::Venue,
-};
+use gangway_domain::{command::Command, ids::SessionId, rows::SessionRow, time::VenueTime, venue::Venue};
 use tokio::sync::watch;
 
 use crate::{

@@ -22,15 +22,17 @@ use serde_json::json;
 
 use crate::support::parts::{Bench, parse};
 
-/// A store that fails at the n-th write of a transaction.
+/// A store that fails after so many writes, and at each visit of a certain band.
 struct Failing {
     inner: Box<dyn Store>,
     writes_left: Arc<AtomicUsize>,
+    poison: &'static str,
 }
 
 struct FailingTransaction<'a> {
     inner: Box<dyn Transaction + 'a>,
     writes_left: Arc<AtomicUsize>,
+    poison: &'static str,
 }
 
 impl FailingTransaction<'_> {
@@ -45,7 +47,7 @@ impl FailingTransaction<'_> {
 impl Store for Failing {
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
         let writes_left = self.writes_left.clone();
-        Ok(Box::new(FailingTransaction { inner: self.inner.begin()?, writes_left }))
+        Ok(Box::new(FailingTransaction { inner: self.inner.begin()?, writes_left, poison: self.poison }))
     }
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         self.inner.reader()
@@ -107,6 +109,9 @@ impl Transaction for FailingTransaction<'_> {
     }
     fn put_row(&mut self, row: &Row, json: &str) -> Result<(), StoreError> {
         self.spend()?;
+        if matches!(row, Row::Session(session) if session.barcode_id.as_str() == self.poison) {
+            return Err(StoreError::Unusable("this row can't be written".to_owned()));
+        }
         self.inner.put_row(row, json)
     }
     fn leave_sync_set(&mut self, collection: Collection, id: &str) -> Result<(), StoreError> {
@@ -116,6 +121,10 @@ impl Transaction for FailingTransaction<'_> {
     fn put_product_version(&mut self, row: &ProductRow, seq: Seq, time: VenueTime) -> Result<(), StoreError> {
         self.spend()?;
         self.inner.put_product_version(row, seq, time)
+    }
+    fn forget_product_versions(&mut self) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.forget_product_versions()
     }
     fn append(&mut self, event: &LoggedEvent) -> Result<(), StoreError> {
         self.spend()?;
@@ -129,6 +138,15 @@ impl Transaction for FailingTransaction<'_> {
         self.spend()?;
         self.inner.set_head(head)
     }
+    fn mark(&mut self) -> Result<(), StoreError> {
+        self.inner.mark()
+    }
+    fn keep(&mut self) -> Result<(), StoreError> {
+        self.inner.keep()
+    }
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.inner.undo()
+    }
     fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.spend()?;
         self.inner.commit()
@@ -141,7 +159,7 @@ fn a_fault_at_any_write_leaves_neither_rows_nor_events() {
     let hour = bench.product(10.0, Some(3600));
     let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
     let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
-    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone() });
+    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone(), poison: "" });
     let products = json!([{ "id": hour, "quantity": 1 }, { "id": hour, "quantity": 2 }]);
     let command = parse(&json!({ "type": "session.checkin", "barcodeId": "B-1", "products": products }));
     let request = Request::now(CommandId(uuid::Uuid::new_v4()), command, Some(DeviceId::from("desk-1")));
@@ -159,6 +177,69 @@ fn a_fault_at_any_write_leaves_neither_rows_nor_events() {
     assert!(writes >= 8, "rows, events, outcome, head and commit were all tried, not only {writes}");
     assert_eq!(executed.outcome.seqs().len(), 3);
     assert_ne!(state(&bench), before);
+}
+
+#[test]
+fn of_commands_on_one_commit_a_failed_one_leaves_nothing_and_holds_back_only_what_shares_a_key_in_its_batch() {
+    let mut bench = Bench::new();
+    let hour = bench.product(10.0, Some(3600));
+    for band in ["B-1", "B-2", "B-3"] {
+        bench.sell(band, &hour);
+    }
+    let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
+    let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
+    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone(), poison: "B-1" });
+    let request = |command: serde_json::Value| Request::now(CommandId(uuid::Uuid::new_v4()), parse(&command), None);
+    let act = |act: &str, band: &str| request(json!({ "type": format!("session.{act}"), "barcodeId": band }));
+    let line = |band: &str| json!({ "barcodeId": band, "productId": hour, "quantity": 1 });
+    let group = request(json!({ "type": "sale.create", "lines": [line("B-1"), line("B-2")] }));
+    let batches = [
+        vec![
+            act("play", "B-1"),
+            act("play", "B-3"),
+            group,
+            act("play", "B-2"),
+            act("pause", "B-1"),
+            act("end", "none"),
+        ],
+        vec![act("play", "B-2"), act("pause", "B-3")],
+    ];
+    let before = bench.head().seq;
+    let results = execute::execute_batches(bench.store.as_mut(), &bench.ports, &batches);
+    let names: Vec<Vec<&str>> = results
+        .iter()
+        .map(|batch| batch.iter().map(|done| done.as_ref().map_or("retry", |done| done.outcome.name())).collect())
+        .collect();
+    assert_eq!(names[0], ["retry", "accepted", "retry", "retry", "retry", "rejected"]);
+    assert_eq!(names[1], ["accepted", "accepted"], "another desk's commands are not held back");
+    let events = bench.view(|view| view.events_after(before, 100).expect("events"));
+    let seqs: Vec<_> = events.iter().map(|event| event.seq - before).collect();
+    assert_eq!(seqs, [1, 2, 3], "what failed left no hole");
+    let kept = bench.view(|view| view.command(batches[0][0].command_id).expect("read"));
+    assert!(kept.is_none(), "a command that was not decided has no outcome");
+}
+
+#[test]
+fn a_commit_that_fails_keeps_none_of_its_commands() {
+    let mut bench = Bench::new();
+    let hour = bench.product(10.0, None);
+    let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
+    let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
+    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone(), poison: "" });
+    let update = |price: u32| {
+        let command = json!({ "type": "product.update", "productId": hour, "changes": { "price": price } });
+        vec![Request::now(CommandId(uuid::Uuid::new_v4()), parse(&command), None)]
+    };
+    let batches = [update(1), update(2)];
+    let before = state(&bench);
+    // A row, its version, an event, the outcome and the head for each; the commit is the eleventh.
+    writes_left.store(10, Relaxed);
+    let results = execute::execute_batches(bench.store.as_mut(), &bench.ports, &batches);
+    assert!(results.iter().flatten().all(Result::is_err), "none may be told that it was accepted");
+    assert_eq!(state(&bench), before);
+    writes_left.store(usize::MAX, Relaxed);
+    let results = execute::execute_batches(bench.store.as_mut(), &bench.ports, &batches);
+    assert!(results.iter().flatten().all(Result::is_ok), "they can be tried again");
 }
 
 /// Everything that could be left behind.

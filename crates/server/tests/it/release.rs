@@ -1,11 +1,14 @@
 //! The clock's release: on time by itself, and after a restart (`domain.md` rule 4).
 
+use std::sync::Arc;
+
 use gangway_domain::{
     command::Command,
     event::EventName,
     ids::{SessionId, clock_command_id},
 };
 use gangway_server::{
+    clock::RandomIds,
     dispatcher::mirror::Mirror,
     execute::Request,
     sweeper::{Sweeper, releases},
@@ -62,7 +65,12 @@ fn the_sweeper_releases_when_venue_time_comes_and_tells_everybody() {
     let (emitter, seen) = crate::emission::recorder();
     let names = lined.run(emitter, async |line| {
         let (stop, stopped) = watch::channel(false);
-        let sweeper = Sweeper { store: line.store.clone(), mirror: line.mirror.clone(), clock: line.clock.clone(), ids: Arc::new(RandomIds) };
+        let sweeper = Sweeper {
+            store: line.store.clone(),
+            mirror: line.mirror.clone(),
+            clock: line.clock.clone(),
+            ids: Arc::new(RandomIds),
+        };
         let sweeping = tokio::spawn(sweeper.run(stopped));
         line.clock.pass(360_000);
         // Something happens: the sweeper looks again at once instead of at its next second.

@@ -128,6 +128,17 @@ fn an_epoch_that_began_after_commits_does_not_know_its_base() {
 }
 
 #[test]
+fn an_event_that_the_log_has_elsewhere_makes_no_new_epoch() {
+    let venue = Venue::start();
+    venue.product(10.0, None);
+    venue.product(10.0, None);
+    let second = events(&venue, "after=1")["events"][0]["id"].as_str().expect("an id").to_owned();
+    let query = format!("/api/sync/events?after=1&afterId={second}&epoch={}", venue.ready().epoch);
+    assert_eq!(venue.get(&query).status, 410, "it is not the event at 1");
+    assert_eq!(events(&venue, "after=0")["epoch"], json!(venue.ready().epoch), "but the log does not lack it");
+}
+
+#[test]
 fn a_claim_without_the_current_epoch_or_at_zero_proves_nothing() {
     let venue = Venue::start();
     venue.product(10.0, None);

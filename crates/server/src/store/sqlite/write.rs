@@ -258,6 +258,18 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(())
     }
 
+    fn mark(&mut self) -> Result<(), StoreError> {
+        Ok(self.inner.execute_batch("SAVEPOINT command")?)
+    }
+
+    fn keep(&mut self) -> Result<(), StoreError> {
+        Ok(self.inner.execute_batch("RELEASE command")?)
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        Ok(self.inner.execute_batch("ROLLBACK TO command; RELEASE command")?)
+    }
+
     fn commit(self: Box<Self>) -> Result<(), StoreError> {
         self.inner.commit()?;
         Ok(())
