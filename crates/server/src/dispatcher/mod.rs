@@ -40,6 +40,12 @@ const BATCH: usize = 256;
 const POLL: Duration = Duration::from_secs(1);
 /// Between two heartbeats, in ms (`sync.md` rule 10).
 pub const HEAD_INTERVAL_MS: u64 = 5_000;
+/// Unsent bytes of one socket above which the dispatcher pauses between two chunks.
+const BACKLOG_CALM: u64 = 1 << 20;
+/// One pause; a client on a local network reads a chunk in less.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Pauses after one chunk at most: nobody can hold up the others for longer.
+const PAUSES_MAX: usize = 10;
 /// Events are not read while this many packets wait.
 const QUEUE_MAX: usize = 2 * BATCH;
 
@@ -99,7 +105,7 @@ impl<E: Emitter> Dispatcher<E> {
                 return;
             }
             if !idle {
-                tokio::task::yield_now().await;
+                self.pace().await;
                 continue;
             }
             let commits = self.store.commits().clone();
@@ -155,6 +161,18 @@ impl<E: Emitter> Dispatcher<E> {
         }
         turn.stats.changed(!events.is_empty());
         Ok(())
+    }
+
+    /// Gives the sockets their turn to write. Where one is far behind it also gets a moment to read, so that
+    /// a burst does not cost healthy clients their connection; one that does not read gets closed after few.
+    async fn pace(&self) {
+        tokio::task::yield_now().await;
+        for _ in 0..PAUSES_MAX {
+            if self.emitter.backlog() <= BACKLOG_CALM {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     fn pump(&self, turn: &mut Turn) {

@@ -42,6 +42,9 @@ pub trait Emitter: Send + Sync {
 
     /// How many sockets the room has.
     fn receivers(&self, room: Profile) -> usize;
+
+    /// The unsent bytes of the socket that has most of them.
+    fn backlog(&self) -> u64;
 }
 
 /// What happened to a packet.

@@ -178,6 +178,10 @@ impl Emitter for RoomEmitter {
             .prune(|sid| socketioxide::socket::Sid::from_str(sid).is_ok_and(|sid| self.io.get_socket(sid).is_none()));
         self.shared.sockets.count(room)
     }
+
+    fn backlog(&self) -> u64 {
+        self.shared.sockets.most_unsent()
+    }
 }
 
 impl RoomEmitter {

@@ -56,10 +56,19 @@ impl Entry {
     /// What the system took holds framing and pings too, so a socket that has read everything is ahead;
     /// it starts even with the next packet. While it lags, the count is short by the framing alone.
     pub fn queue(&self, bytes: u64) -> u64 {
-        let sent = self.polled.load(Relaxed) + self.connection().map_or(0, |connection| connection.written());
+        let sent = self.sent();
         let queued = self.queued.load(Relaxed).max(sent) + bytes;
         self.queued.store(queued, Relaxed);
         queued - sent
+    }
+
+    fn sent(&self) -> u64 {
+        self.polled.load(Relaxed) + self.connection().map_or(0, |connection| connection.written())
+    }
+
+    /// How many bytes are unsent.
+    pub fn unsent(&self) -> u64 {
+        self.queued.load(Relaxed).saturating_sub(self.sent())
     }
 
     /// Breaks its connection, if it has one of its own.
@@ -162,6 +171,11 @@ impl Sockets {
             }
         }
         (receivers, slow)
+    }
+
+    /// The unsent bytes of the socket that has most of them.
+    pub fn most_unsent(&self) -> u64 {
+        self.lock().entries.values().map(|entry| entry.unsent()).max().unwrap_or(0)
     }
 
     /// The sockets of a room.

@@ -62,6 +62,10 @@ impl Emitter for Recorder {
     fn receivers(&self, _: Profile) -> usize {
         1
     }
+
+    fn backlog(&self) -> u64 {
+        0
+    }
 }
 
 pub fn recorder() -> (Recorder, Seen) {

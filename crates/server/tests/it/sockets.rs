@@ -151,6 +151,28 @@ fn a_socket_that_never_reads_is_closed_and_the_others_go_on() {
 }
 
 #[test]
+fn a_burst_of_many_megabytes_costs_a_client_that_reads_nothing() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let mut socket = Socket::connect(venue.address(), "");
+    let reader = thread::spawn(move || socket.skim("\"session:created\"", 300));
+    // Each new visit is told with all that live: some 20 MB, on few commits.
+    for batch in 0..3 {
+        let sale = |index: usize| {
+            let mut command = crate::support::venue::sale(&format!("B-{batch}-{index}"), &hour, 1);
+            command["type"] = json!("session.checkin");
+            command["commandId"] = json!(uuid::Uuid::new_v4().to_string());
+            command
+        };
+        let commands: Vec<Value> = (0..100).map(sale).collect();
+        assert_eq!(venue.call("POST", "/api/commands", &json!({ "commands": commands })).status, 200);
+    }
+    assert_eq!(venue.head(), 601);
+    reader.join().expect("it stays connected and gets every visit");
+    assert!(!venue.get("/metrics").text.contains("gangway_sockets_closed_slow_total 1"));
+}
+
+#[test]
 fn a_page_of_a_foreign_origin_can_not_listen() {
     let venue = Venue::start();
     let (_stream, head) = upgrade(venue.address(), "", "origin: http://evil.example\r\n");

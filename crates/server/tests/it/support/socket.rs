@@ -168,6 +168,17 @@ impl Socket {
         })
     }
 
+    /// Reads, without looking closer, until so many events came whose text begins with `name`.
+    pub fn skim(&mut self, name: &str, count: usize) {
+        let mut seen = 0;
+        self.wait(name, |socket| {
+            while let Some(message) = socket.message() {
+                seen += usize::from(message.get(3..).is_some_and(|text| text.starts_with(name)));
+            }
+            (seen >= count).then_some(())
+        });
+    }
+
     /// The first event of that name so far, waited for.
     pub fn event(&mut self, name: &str) -> Event {
         self.until(name, |events| events.iter().find(|event| event.name == name).cloned())
