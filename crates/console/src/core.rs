@@ -249,25 +249,29 @@ impl Core {
         self.to_push.notify_one();
     }
 
-    /// The data of a topic as it stands.
+    /// The data of a topic as it stands; none of the status, which needs a file as well.
     pub(crate) fn data(&self, view: &View, topic: &Topic) -> Option<Value> {
-        if *topic == Topic::SyncStatus {
-            return serde_json::to_value(self.status_of(view)).ok();
-        }
         answer::compute(topic, view.venue.as_ref()?, view.clock.at(self.clock.mono_ms()))
     }
 
-    /// The status as it stands.
-    pub(crate) fn status_of(&self, view: &View) -> SyncStatus {
+    /// Commands that do not show yet. It waits for the outbox, so the caller holds no lock.
+    fn pending(&self) -> u64 {
+        let at = self.view().held.as_ref().map(|held| held.position.clone());
+        self.with_outbox(|outbox| outbox.pending(at.as_ref())).unwrap_or(0)
+    }
+
+    /// The status as it stands. It waits for the outbox, so the caller holds no lock.
+    pub(crate) fn status(&self) -> SyncStatus {
+        let pending = self.pending();
+        let view = self.view();
         let held = view.held.as_ref();
-        let pending = self.with_outbox(|outbox| outbox.pending(held.map(|held| &held.position)));
         let metrics = self.desk().metrics.view();
         SyncStatus {
             link: view.link,
             epoch: held.map(|held| held.position.epoch.0.clone()),
             cursor: held.map(|held| held.position.seq),
             head: held.map(|held| view.head.max(held.position.seq)),
-            pending: pending.unwrap_or(0),
+            pending,
             attention: 0,
             clock_offset_ms: view.clock.offset_ms(),
             clock_uncertainty_ms: view.clock.uncertainty_ms(),

@@ -108,7 +108,6 @@ enum Pushed {
 }
 
 fn push(core: &Core, with_status: bool) -> Pushed {
-    let view = core.view();
     let (mut updates, since_us, status) = {
         let mut desk = core.desk();
         let (updates, since_us) = desk.pending.take();
@@ -118,12 +117,14 @@ fn push(core: &Core, with_status: bool) -> Pushed {
         (updates, since_us, status)
     };
     if status {
-        updates.push(Update { topic: Topic::SyncStatus, op: Op::Set(Given::Rows) });
+        // No lock is held here: the status needs the outbox.
+        let status = serde_json::to_value(core.status()).unwrap_or_default();
+        updates.push(Update { topic: Topic::SyncStatus, op: Op::Set(Given::Data(status)) });
     }
     if updates.is_empty() {
         return Pushed::Nothing;
     }
-    // Computed without the desk's lock: the status needs it.
+    let view = core.view();
     let resolved: Vec<_> = updates.into_iter().map(|update| resolve(core, &view, update)).collect();
     let freshness = view.freshness();
     let mut desk = core.desk();

@@ -152,6 +152,20 @@ fn the_end_of_an_earlier_visit_does_not_touch_the_bands_new_one() {
 }
 
 #[test]
+fn a_visit_that_goes_on_is_set_and_one_that_ended_is_taken_away_whichever_was_shown() {
+    let of_band = |status: &str, known: &Told| {
+        let told = updates(SessionUpdated, &json!({ "playerSession": visit(status) }), known);
+        told.into_iter().find(|update| update.topic == Topic::Band(band())).map(|update| update.op)
+    };
+    let shown = |id: &str| Told { base: vec![(Topic::Band(band()), json!({ "id": id }))], ..Told::default() };
+    for known in [shown("s-1"), shown("s-2"), Told::default()] {
+        assert_eq!(of_band("waiting", &known), Some(Op::Set(Given::Data(visit("waiting")))), "a band's new visit");
+    }
+    assert_eq!(of_band("ended", &shown("s-1")), Some(Op::Set(Given::Data(Value::Null))), "the one that was shown");
+    assert_eq!(of_band("ended", &Told::default()), Some(Op::Set(Given::Data(Value::Null))), "none was shown");
+}
+
+#[test]
 fn products_are_asked_again_or_set_as_the_specification_says() {
     let product = json!({ "product": { "id": "p" } });
     check(ProductCreated, product.clone(), &with_rows(), &[("products", "invalidate")]);

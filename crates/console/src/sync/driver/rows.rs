@@ -76,10 +76,11 @@ impl Driver {
         self.show(updates);
     }
 
-    /// Every query that somebody looks at, to be asked for again.
+    /// Every query of rows that somebody looks at, to be asked for again.
     pub(super) fn everything(&self) -> Vec<Update> {
         let invalidate = |topic: &Topic| Update { topic: topic.clone(), op: Op::Invalidate { fallback: false } };
-        self.core.desk().subscriptions.topics().map(invalidate).collect()
+        let of_rows = |topic: &&Topic| **topic != Topic::SyncStatus;
+        self.core.desk().subscriptions.topics().filter(of_rows).map(invalidate).collect()
     }
 
     pub(super) fn show(&self, updates: Vec<Update>) {

@@ -273,6 +273,8 @@ fn what_an_earlier_link_says_is_ignored() {
     let incoming = Incoming::Event { epoch: Epoch::from("e"), event: event(7, 8, 8) };
     assert_eq!(bench.give(Input::Heard { link: 99, incoming }), []);
     assert_eq!(bench.give(Input::Down { link: 99 }), []);
+    assert_eq!(bench.give(Input::Malformed { link: 99 }), []);
+    assert_eq!(bench.give(Input::Overflow { link: 99 }), []);
     assert_eq!(bench.state.link_state(), LinkState::Live);
 }
 
@@ -332,7 +334,26 @@ fn an_answer_to_an_earlier_fetch_is_ignored() {
     bench.event(event(8, 9, 9));
     let stale = bench.state.fetches - 1;
     assert_eq!(bench.give(Input::Page { fetch: stale, page: page(9, 9, events(8..=9)) }), []);
+    let (held, hash) = (held("e", 9), "hash-9".to_owned());
+    assert_eq!(bench.give(Input::SnapshotStaged { fetch: stale, held, hash, named: None }), []);
+    assert_eq!(bench.give(Input::SnapshotRequired { fetch: stale }), []);
+    assert_eq!(bench.give(Input::FetchFailed { fetch: stale }), []);
     assert_eq!(bench.state.cursor(), 7);
+    bench.page(page(9, 9, events(8..=9)));
+    assert_eq!((bench.state.cursor(), bench.state.link_state()), (9, LinkState::Live), "the awaited one still counts");
+}
+
+#[test]
+fn a_heartbeat_that_was_ahead_is_forgotten_as_soon_as_its_events_are_here() {
+    let mut bench = Bench::live(7);
+    bench.hear(head(8, 8, None));
+    bench.event(event(7, 8, 8));
+    assert_eq!(bench.later(1), [], "nothing is missing");
+    // Had the first been remembered, its moment of grace would be over already.
+    bench.now_ms += 2_000;
+    bench.hear(head(9, 9, None));
+    assert_eq!(bench.later(1), [], "the next one has a moment of its own");
+    assert_eq!(bench.state.link_state(), LinkState::Live);
 }
 
 #[test]
