@@ -200,3 +200,38 @@ async fn an_unknown_command_has_no_fate() {
     let waited = desk.console.settled(ID, Duration::from_secs(1)).await;
     assert_eq!(waited.expect_err("unknown").code(), "unknown_command");
 }
+
+/// What is asked, taken and heard at the same time holds two locks each; in another order they would wait
+/// for each other for ever.
+#[test]
+fn questions_taps_and_events_at_once_never_stop_the_desk() {
+    const ROUNDS: usize = 2_000;
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+        runtime.expect("a runtime").block_on(async move {
+            let (venue, hour) = FakeVenue::with_hour();
+            let desk = Desk::live(&venue).await;
+            venue.state().undecided = true;
+            let ask = |console: gangway_console::Console| move || (0..ROUNDS).for_each(|_| drop(console.status()));
+            let questions: Vec<_> = (0..3).map(|_| tokio::task::spawn_blocking(ask(desk.console.clone()))).collect();
+            let (others, product) = (venue.clone(), hour.clone());
+            let events = tokio::task::spawn_blocking(move || {
+                for n in 0..ROUNDS {
+                    others.execute(&checkin(&format!("B-{}", n % 20), &product));
+                    others.heartbeat();
+                }
+            });
+            for n in 0..ROUNDS / 4 {
+                desk.execute(&checkin(&format!("T-{}", n % 20), &hour)).await.expect("taken");
+            }
+            for question in questions {
+                question.await.expect("asked");
+            }
+            events.await.expect("heard");
+            desk.console.shutdown().await;
+        });
+        done.send(()).expect("waited for");
+    });
+    ended.recv_timeout(Duration::from_secs(60)).expect("nobody waits for ever");
+}
