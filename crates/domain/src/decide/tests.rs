@@ -380,6 +380,9 @@ fn the_currency_is_fixed_by_the_first_sale() {
     let mut bench = Bench::new();
     bench.settings(0, r#"{"currency":"KWD"}"#).expect("nothing was sold");
     assert_eq!(bench.product("Hour").price_minor.0, 12_500, "the same price in major units");
+    bench.settings(1, r#"{"currency":"EUR"}"#).expect("nothing was sold");
+    assert_eq!(bench.product("Hour").updated_at, START.plus(MINUTE), "the product changed with it");
+    bench.settings(1, r#"{"currency":"KWD"}"#).expect("nothing was sold");
     assert!(
         matches!(bench.settings(0, r#"{"currency":"JPY"}"#), Err(Rejection::Invalid { .. })),
         "12.5 yen is no price"

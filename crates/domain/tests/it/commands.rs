@@ -65,6 +65,16 @@ fn products_are_within_bounds() {
     }
     let long = "x".repeat(2_001);
     refused(&create(&format!(r#""name":"n","price":1,"category":"c","description":"{long}""#)), "2000");
+    refused(&create(r#""name":"a\u0007b","price":1,"category":"c""#), "1 to 120");
+    let description = |text: &str| {
+        let fields = format!(r#""name":"n","price":1,"category":"c","description":"{text}""#);
+        match Command::parse(&create(&fields)) {
+            Ok(Command::ProductCreate(product)) => product.description,
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    assert_eq!(description("two\\nlines").as_deref(), Some("two\nlines"));
+    assert_eq!(description("  "), None, "an empty description is none");
     refused(&create(&format!(r#""name":"{}","price":1,"category":"c""#, "x".repeat(121))), "1 to 120");
     refused(r#"{"type":"product.update","productId":"p","changes":{}}"#, "Nothing");
     refused(r#"{"type":"product.update","productId":"p","changes":{"name":null}}"#, "1 to 120");
