@@ -51,6 +51,25 @@ fn credit_used_up_counts_as_completed_before_the_release() {
 }
 
 #[test]
+fn the_peak_is_of_today_and_not_of_a_busier_yesterday() {
+    let mut driven = Driven::new();
+    for band in ["A", "B"] {
+        driven.sell(START, band, 0, 1).expect("a sale");
+        driven.gate(START, "play", band).expect("a free place");
+    }
+    for band in ["A", "B"] {
+        driven.gate(at(10), "end", band).expect("it is here");
+    }
+    let today = driven.venue.settings().day_rules().day_of(START).end;
+    assert_eq!(metrics(&driven.venue, today).peak_occupancy, 0);
+    driven.sell(today, "C", 0, 1).expect("a sale");
+    driven.gate(today, "play", "C").expect("a free place");
+    assert_eq!(metrics(&driven.venue, today.plus(MINUTE)).peak_occupancy, 1);
+    let quarters = day_series(&driven.venue, today.plus(20 * MINUTE)).occupancy_by_quarter_hour;
+    assert_eq!(quarters.iter().map(|quarter| quarter.peak).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
 fn the_occupancy_rate_is_what_was_played_of_what_could_have_been() {
     let mut driven = Driven::new();
     let start = driven.venue.settings().day_rules().day_of(START).end;
