@@ -252,10 +252,10 @@ impl Console {
     pub async fn execute(&self, request: ExecuteRequest) -> Result<Executed, ConsoleError> {
         let core = &self.inner.core;
         let ExecuteRequest { command: text, command_id, occurred_at, force } = request;
-        let (based_on, has_link, now) = {
+        let (based_on, can_send, now) = {
             let view = core.view();
             let held = view.held.as_ref().ok_or(ConsoleError::NotReady)?;
-            (held.position.clone(), view.has_link(), view.clock.at(core.clock.mono_ms()))
+            (held.position.clone(), view.can_send(), view.clock.at(core.clock.mono_ms()))
         };
         let id = match command_id {
             Some(id) => id.parse().map_err(|_| ConsoleError::InvalidCommandId)?,
@@ -267,7 +267,7 @@ impl Console {
                 .map_err(|_| ConsoleError::InvalidRequest("occurredAt is an ISO 8601 moment.".to_owned()))?,
             None => now,
         };
-        if !has_link && core.with_outbox(|outbox| outbox.fate(id))?.is_none() {
+        if !can_send && core.with_outbox(|outbox| outbox.fate(id))?.is_none() {
             return Err(ConsoleError::Offline);
         }
         let force_reason = force.map(|force| force.reason);
@@ -391,7 +391,7 @@ fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
 }
 
 fn first_view(loaded: Loaded, clock: &dyn Clock, notices: Vec<String>) -> View {
-    let Loaded { held, mut venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
+    let Loaded { held, venue_id, mut venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
     let clock_now_ms = clock.mono_ms();
     let venue_clock = VenueClock::new(clock.wall(), clock_now_ms, clock_offset_ms);
     let now = venue_clock.at(clock_now_ms);
@@ -406,7 +406,9 @@ fn first_view(loaded: Loaded, clock: &dyn Clock, notices: Vec<String>) -> View {
         hash: held.as_ref().map(|_| hash.to_hex()),
         head: held.as_ref().map_or(0, |held| held.position.seq),
         held,
+        venue_id,
         link: LinkState::Offline,
+        is_own_server: false,
         agreed: false,
         file_differs: false,
         clock: venue_clock,

@@ -34,12 +34,16 @@ pub(crate) struct View {
     pub(crate) venue: Option<Venue>,
     /// Where they stand.
     pub(crate) held: Option<Held>,
+    /// Whose they are, if a server said.
+    pub(crate) venue_id: Option<String>,
     /// Their hash.
     pub(crate) hash: Option<String>,
     /// The last place that the server named.
     pub(crate) head: Seq,
     /// The link.
     pub(crate) link: LinkState,
+    /// Who answers on this link is known to be the venue's server.
+    pub(crate) is_own_server: bool,
     /// The hashes agreed on this link.
     pub(crate) agreed: bool,
     /// The file was found changed, and is not repaired yet.
@@ -67,8 +71,13 @@ impl View {
         }
     }
 
-    /// Whether a command can be sent: the socket stands.
-    pub(crate) fn has_link(&self) -> bool {
+    /// Whether a command can be sent: the socket stands, and it is the venue's server that answers.
+    pub(crate) fn can_send(&self) -> bool {
+        self.is_up() && self.is_own_server
+    }
+
+    /// Whether the socket stands.
+    pub(crate) fn is_up(&self) -> bool {
         match self.link {
             LinkState::Live | LinkState::CatchingUp => true,
             LinkState::Connecting | LinkState::Offline => false,

@@ -73,6 +73,8 @@ pub struct Cache {
 pub struct Loaded {
     /// Where it stands; none before the first snapshot.
     pub held: Option<Held>,
+    /// Whose rows they are, if the server said.
+    pub venue_id: Option<String>,
     /// The rows; none before the first snapshot, or without settings among them.
     pub venue: Option<Venue>,
     /// The hash of the rows as they are.
@@ -153,13 +155,13 @@ impl Cache {
         };
         self.hash = hash;
         let venue = if held.is_some() { Venue::from_rows(rows).ok() } else { None };
-        let (last_sync_at, clock_offset_ms): (Option<i64>, i64) =
-            self.connection.query_row("SELECT last_sync_at, clock_offset_ms FROM meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+        let (venue_id, last_sync_at, clock_offset_ms): (Option<String>, Option<i64>, i64) =
+            self.connection.query_row("SELECT venue_id, last_sync_at, clock_offset_ms FROM meta", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
         let tampered = tampered || (held.is_some() && venue.is_none());
         let last_sync_at = last_sync_at.map(VenueTime);
-        Ok(Loaded { held, venue, hash, tampered, unreadable, last_sync_at, clock_offset_ms })
+        Ok(Loaded { held, venue_id, venue, hash, tampered, unreadable, last_sync_at, clock_offset_ms })
     }
 
     fn each_row(&self, mut visit: impl FnMut(&str, &str, &str)) -> Result<StateHash, CacheError> {

@@ -9,7 +9,7 @@ use super::CacheError;
 /// "GWcc": a cache of Gangway, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4757_6363;
 /// The version of the tables below. Another one is rebuilt, never migrated.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 /// WAL is safe from this version of SQLite on.
 const SQLITE_MIN: i32 = 3_051_003;
 /// How long another process may hold the file.
@@ -24,6 +24,7 @@ CREATE TABLE rows (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (
     only INTEGER PRIMARY KEY CHECK (only = 1),
+    venue_id TEXT,
     epoch TEXT,
     cursor INTEGER,
     event_id TEXT,

@@ -38,9 +38,16 @@ impl Cache {
     ///
     /// # Errors
     /// The file can't be written, or nothing is staged. Nothing is changed then.
-    pub fn swap(&mut self, held: &Held, hash: StateHash, at: VenueTime) -> Result<(), CacheError> {
+    pub fn swap(
+        &mut self,
+        held: &Held,
+        venue_id: Option<&str>,
+        hash: StateHash,
+        at: VenueTime,
+    ) -> Result<(), CacheError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch("DROP TABLE rows; ALTER TABLE staged RENAME TO rows;")?;
+        transaction.execute("UPDATE meta SET venue_id = coalesce(?1, venue_id)", [venue_id])?;
         stand(&transaction, held, &hash, at)?;
         transaction.commit()?;
         self.hash = hash;

@@ -16,6 +16,9 @@ const LINE_MAX_BYTES: usize = 4 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotHeader {
+    /// Whose rows they are, if the server says.
+    #[serde(default)]
+    pub venue_id: Option<String>,
     /// Which log.
     pub epoch: Epoch,
     /// The unit end that it is of.

@@ -25,6 +25,8 @@ const CHUNKS: usize = 16;
 pub(crate) struct Staged {
     /// Where it stands.
     pub(crate) held: Held,
+    /// Whose rows they are, if the server said.
+    pub(crate) venue_id: Option<String>,
     /// The hash of its rows.
     pub(crate) hash: StateHash,
     /// The hash that the server named.
@@ -52,6 +54,10 @@ pub(crate) enum LoadError {
     BrokenOff,
     #[error("it has {has} rows and says {says}")]
     Rows { has: u64, says: u64 },
+    #[error(
+        "This server is of another venue ({theirs}) than this desk ({ours}). Nothing was changed and nothing is sent: connect to the desk's own server, or start with another data folder."
+    )]
+    OtherVenue { ours: String, theirs: String },
     #[error("it holds no settings")]
     NoSettings,
     #[error("the console is closing")]
@@ -108,7 +114,10 @@ impl<'a> Loading<'a> {
     fn take(&mut self, lines: Vec<SnapshotLine>) -> Result<(), LoadError> {
         for line in lines {
             match line {
-                SnapshotLine::Header(header) => self.header = Some((header, self.core.clock.mono_ms())),
+                SnapshotLine::Header(header) => {
+                    self.check_venue(header.venue_id.as_deref())?;
+                    self.header = Some((header, self.core.clock.mono_ms()));
+                }
                 SnapshotLine::End(rows) => self.end = Some(rows),
                 SnapshotLine::Row(row) => {
                     self.count += 1;
@@ -125,6 +134,16 @@ impl<'a> Loading<'a> {
             }
         }
         if self.batch.len() >= BATCH_ROWS { self.stage() } else { Ok(()) }
+    }
+
+    /// The rows and the commands of one venue never meet another's.
+    fn check_venue(&self, theirs: Option<&str>) -> Result<(), LoadError> {
+        match (&self.core.view().venue_id, theirs) {
+            (Some(ours), Some(theirs)) if ours != theirs => {
+                Err(LoadError::OtherVenue { ours: ours.clone(), theirs: theirs.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn stage(&mut self) -> Result<(), LoadError> {
@@ -150,6 +169,7 @@ impl<'a> Loading<'a> {
         let position = Position { epoch: header.epoch, seq: header.seq };
         Ok(Staged {
             held: Held { position, event_id: header.event_id },
+            venue_id: header.venue_id,
             hash: self.hash,
             named: header.state_hash,
             venue,

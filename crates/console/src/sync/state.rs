@@ -67,6 +67,8 @@ pub enum Link {
 pub struct Up {
     /// Which.
     pub link: LinkId,
+    /// It answered with what belongs to the held rows; before, nothing is sent to it.
+    pub own_server: bool,
     /// When something was last heard.
     pub heard_ms: u64,
     /// How often the heartbeat comes.
@@ -178,6 +180,14 @@ impl State {
         }
     }
 
+    /// Whether who answers on this link is known to be the server of the rows that are held.
+    pub fn is_own_server(&self) -> bool {
+        match &self.link {
+            Link::CatchingUp(up) | Link::Live(up) => up.own_server,
+            Link::Offline | Link::Connecting => false,
+        }
+    }
+
     /// The last applied place; 0 before the first snapshot.
     pub fn cursor(&self) -> Seq {
         self.held.as_ref().map_or(0, |held| held.position.seq)
@@ -247,6 +257,7 @@ impl Up {
     pub(super) fn new(link: LinkId, now_ms: u64) -> Self {
         Self {
             link,
+            own_server: false,
             heard_ms: now_ms,
             interval_ms: INTERVAL_DEFAULT_MS,
             agreed: false,

@@ -40,6 +40,12 @@ impl VenueClock {
         self.uncertainty_ms
     }
 
+    /// Another server, or the same one with its clock put right: what was measured before counts no more
+    /// than until the next answer.
+    pub fn ask_anew(&mut self) {
+        self.uncertainty_ms = None;
+    }
+
     /// The server said `server` in an answer to what was asked at `asked_ms` and came at `came_ms`: half
     /// of the round trip ago, give or take that half.
     pub fn answered(&mut self, server: VenueTime, asked_ms: u64, came_ms: u64) {
@@ -88,6 +94,15 @@ mod tests {
         clock.answered(VenueTime(4_600_020), 500, 540);
         clock.answered(VenueTime(9_999_999), 500, 2_500);
         assert_eq!(clock.offset_ms(), 3_600_000);
+    }
+
+    #[test]
+    fn the_first_answer_of_a_new_link_counts_however_slow_it_is() {
+        let mut clock = desk_an_hour_behind();
+        clock.answered(VenueTime(4_600_020), 500, 540);
+        clock.ask_anew();
+        clock.answered(VenueTime(1_001_000), 500, 2_500);
+        assert_eq!(clock.offset_ms(), 0, "the server's clock was put back");
     }
 
     #[test]

@@ -188,3 +188,35 @@ async fn rows_of_a_newer_server_are_kept_as_they_came() {
     assert_eq!(desk.sync_status().hash_mismatches, 0);
     assert_eq!(venue.state().snapshots, 1, "the cache of the first run was good");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_another_venue_changes_nothing_is_sent_nothing_and_is_said() {
+    let (venue, hour) = FakeVenue::with_hour();
+    venue.execute(&checkin("B-1", &hour));
+    let desk = Desk::live(&venue).await;
+    venue.state().undecided = true;
+    let waiting = desk.execute(&checkin("B-2", &hour)).await.expect("taken");
+
+    let (other, _) = FakeVenue::with_hour();
+    other.state().venue_id = Some("venue-2".to_owned());
+    other.state().begin_epoch("epoch-of-2");
+    let desk = desk.restart(&other).await;
+    until("it is said", || desk.status()["problem"].as_str().is_some_and(|text| text.contains("another venue"))).await;
+    let refused = desk.execute(&checkin("B-3", &hour)).await.expect_err("whose server is it");
+    assert_eq!(refused.code(), "offline");
+    for _ in 0..20 {
+        other.heartbeat();
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    }
+    assert_eq!(desk.bands(), ["B-1"]);
+    let status = desk.status();
+    assert_eq!((&status["epoch"], &status["inSync"]), (&json!("epoch-1"), &json!(false)));
+    assert!(status["problem"].as_str().is_some_and(|text| text.contains("venue-2")), "{status}");
+    assert_eq!(other.state().bodies, Vec::<String>::new(), "its commands are of the other venue");
+    assert_eq!(status["pending"], 1);
+
+    venue.state().undecided = false;
+    let desk = desk.restart(&venue).await;
+    desk.console.settled(&waiting.command_id, std::time::Duration::from_secs(60)).await.expect("settled");
+    assert_eq!(desk.status()["problem"], json!(null));
+}

@@ -109,6 +109,7 @@ impl Driver {
             News::Up(link) => {
                 tracing::info!(link, "the link is up");
                 self.running.ups += 1;
+                self.core.view_mut().clock.ask_anew();
                 if self.running.ups > 1 {
                     self.core.desk().metrics.link.reconnects += 1;
                 }
@@ -135,11 +136,13 @@ impl Driver {
         match Incoming::parse(&name, &args) {
             Ok(incoming) => {
                 match &incoming {
-                    Incoming::Head(head) => self.heard_head_time(head.server_time, at_us / 1_000),
+                    Incoming::Head(head) if self.state.is_own_server() => {
+                        self.heard_head_time(head.server_time, at_us / 1_000)
+                    }
                     Incoming::Stats(stats) => {
                         self.show(rules::stats_updates(stats, &rows::KnownRows(&self.core.view())))
                     }
-                    Incoming::Event { .. } | Incoming::Cart => {}
+                    Incoming::Event { .. } | Incoming::Head(_) | Incoming::Cart => {}
                 }
                 Input::Heard { link, incoming }
             }
@@ -271,20 +274,21 @@ impl Driver {
     fn publish(&self) {
         let link = self.state.link_state();
         let now = self.core.venue_now();
-        let (moved, up) = {
+        let (moved, can_send) = {
             let mut view = self.core.view_mut();
             let before = (view.link, view.agreed, view.head);
-            let was_up = view.has_link();
+            let was_up = view.is_up();
             view.link = link;
+            view.is_own_server = self.state.is_own_server();
             view.agreed = self.state.in_sync();
             view.head = self.state.head;
-            if view.has_link() {
+            if view.is_up() {
                 view.problem = view.problem.take().filter(|_| link != LinkState::Live);
                 view.offline_since = None;
             } else if was_up || view.offline_since.is_none() {
                 view.offline_since = Some(now);
             }
-            (before != (view.link, view.agreed, view.head), view.has_link())
+            (before != (view.link, view.agreed, view.head), view.can_send())
         };
         let position = self.state.held.as_ref().map(|held| held.position.clone());
         self.applied.send_if_modified(|before| {
@@ -292,7 +296,7 @@ impl Driver {
             *before = position;
             moved
         });
-        self.core.set_link(up);
+        self.core.set_link(can_send);
         if moved {
             self.core.status_moved();
         }

@@ -95,7 +95,7 @@ impl Driver {
         let staged = self.running.staged.take().filter(|staged| staged.held == *held)?;
         let now = self.core.venue_now();
         let swapped = match self.core.cache().as_mut() {
-            Some(cache) => cache.swap(held, staged.hash, now),
+            Some(cache) => cache.swap(held, staged.venue_id.as_deref(), staged.hash, now),
             None => return None,
         };
         if let Err(error) = swapped {
@@ -108,6 +108,7 @@ impl Driver {
             venue.keep_totals(now);
             view.venue = Some(venue);
             view.held = Some(held.clone());
+            view.venue_id = staged.venue_id.or(view.venue_id.take());
             view.hash = Some(staged.hash.to_hex());
             view.last_sync_at = Some(now);
             view.file_differs = false;

@@ -108,6 +108,7 @@ impl Step<'_> {
         }
         self.state.head = head.max(cursor);
         if let Some(up) = self.state.up() {
+            up.own_server = true;
             up.failures = 0;
             if up.unit.first().is_some_and(|first| first.seq <= through) {
                 up.unit.clear();
@@ -154,6 +155,7 @@ impl Step<'_> {
         self.state.stand(Some(held), Some(hash));
         self.state.repair = false;
         let Some(up) = self.state.up() else { return };
+        up.own_server = true;
         up.unit.clear();
         up.overtaken = seq;
         if other_log {

@@ -29,6 +29,7 @@ const OPENS: VenueTime = VenueTime(1_764_068_400_000);
 
 /// What is known of the server, and what is wrong with it.
 pub struct State {
+    pub venue_id: Option<String>,
     pub epoch: String,
     pub venue: Venue,
     pub log: Vec<Value>,
@@ -44,6 +45,8 @@ pub struct State {
     pub lost_answers: u32,
     /// Every command is answered with "retry".
     pub undecided: bool,
+    /// A batch with one for this band is refused as a whole.
+    pub refuses_band: Option<String>,
     /// The log begins after this event; what is before needs a snapshot.
     pub trimmed: u64,
     /// The next snapshots end after so many bytes.
@@ -70,6 +73,7 @@ impl FakeVenue {
         let venue = Venue::new(SettingsRow::new("In memory", OPENS));
         let hash = StateHash::of_rows(venue.rows()).expect("rows are JSON");
         Self(Arc::new(Mutex::new(State {
+            venue_id: Some("venue-1".to_owned()),
             epoch: "epoch-1".to_owned(),
             venue,
             log: Vec::new(),
@@ -81,6 +85,7 @@ impl FakeVenue {
             emits: true,
             lost_answers: 0,
             undecided: false,
+            refuses_band: None,
             trimmed: 0,
             snapshot_cuts: Vec::new(),
             page_events: 500,
@@ -252,7 +257,7 @@ impl State {
     pub fn snapshot(&self) -> String {
         let event_id = self.log.last().map(|event| event["id"].clone());
         let header = json!({
-            "epoch": self.epoch, "epochBase": null, "seq": self.seq(), "eventId": event_id,
+            "venueId": self.venue_id, "epoch": self.epoch, "epochBase": null, "seq": self.seq(), "eventId": event_id,
             "serverTime": self.now.to_iso(), "stateHash": self.hash.to_hex(),
         });
         let mut text = format!("{header}\n");
@@ -272,6 +277,10 @@ impl State {
         self.log.clear();
         self.trimmed = 0;
     }
+}
+
+fn refused(status: u16, code: &str) -> RestError {
+    RestError::Refused { status, code: code.to_owned(), message: "No.".to_owned() }
 }
 
 fn away() -> RestError {
@@ -335,7 +344,17 @@ impl Rest for FakeVenue {
                 return Err(away());
             }
             state.bodies.push(body.clone());
+            if body.len() > 256 << 10 {
+                return Err(refused(413, "too_large"));
+            }
             let body: Value = serde_json::from_str(&body).expect("the body is JSON");
+            let refuses = |command: &Value| {
+                command["deviceId"] != json!(null)
+                    || state.refuses_band.as_ref().is_some_and(|band| command["barcodeId"] == json!(band))
+            };
+            if body["commands"].as_array().expect("commands").iter().any(refuses) {
+                return Err(refused(400, "invalid_batch"));
+            }
             let commands = body["commands"].as_array().expect("commands").clone();
             if state.undecided {
                 let retry =
