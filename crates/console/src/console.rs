@@ -29,7 +29,7 @@ use crate::{
         socket::SocketIo,
         supervisor::Supervisor,
     },
-    outbox::{self, CommandState, Fate, Outbox, Taken, Tapped},
+    outbox::{self, COMMAND_MAX_BYTES, CommandState, Fate, Outbox, Taken, Tapped},
     query::{
         key::{QueryKey, Topic},
         push::{self, Push},
@@ -261,6 +261,10 @@ impl Console {
             Some(id) => id.parse().map_err(|_| ConsoleError::InvalidCommandId)?,
             None => CommandId(core.chance.command_id()),
         };
+        if text.get().len() > COMMAND_MAX_BYTES {
+            let why = format!("A command has at most {} KiB.", COMMAND_MAX_BYTES >> 10);
+            return Err(ConsoleError::InvalidCommand(why));
+        }
         let command = Command::parse(text.get()).map_err(|error| ConsoleError::InvalidCommand(error.0))?;
         let occurred_at = match occurred_at {
             Some(moment) => VenueTime::from_iso(&moment)

@@ -10,7 +10,8 @@
 //!
 //! Order: commands that share a key (a band, a product, a line, the settings) reach the server in the order
 //! in which they were tapped: one batch is under way at a time, and a batch keeps that order. Retry: until
-//! the server answers, with the same id, so that it can never count twice (`sync.md` rules 15–18). The
+//! the server answers, with the same id, so that it can never count twice (`sync.md` rules 15–18). A batch
+//! that the server can't read is halved, so that one such command holds back no other; alone, it is rejected. The
 //! answer of a command changes nothing but its fate here: rows come by the log.
 //!
 //! The file is never thrown away: one that can't be read stops the start, with a sentence that says so.
@@ -34,6 +35,10 @@ pub use store::Outbox;
 
 /// Commands of one batch (`contract.md`, Bounds).
 pub const BATCH_MAX: usize = 100;
+/// The longest body that the server reads (`contract.md`, Bounds).
+const BODY_MAX_BYTES: usize = 256 << 10;
+/// The longest command that is taken: a body of it alone, with what the desk adds, can be read.
+pub const COMMAND_MAX_BYTES: usize = BODY_MAX_BYTES - (1 << 10);
 
 /// The outbox can't be used.
 #[derive(Debug, Error)]

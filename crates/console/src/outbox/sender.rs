@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gangway_domain::ids::{CommandId, Seq};
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
-use super::{BATCH_MAX, OutboxError, Outcome, Unanswered};
+use super::{BATCH_MAX, BODY_MAX_BYTES, OutboxError, Outcome, Unanswered};
 use crate::{core::Core, net::RestError, sync::input::Input};
 
 /// Shortest wait before a batch is sent again.
@@ -17,14 +17,19 @@ const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Runs until the console closes.
 pub(crate) async fn run(core: Arc<Core>) {
     let mut failures = 0;
+    let mut most = BATCH_MAX;
     let mut link = core.link_changes();
     loop {
         let wake = core.tapped.notified();
         if *link.borrow_and_update() {
-            match send_batch(&core).await {
+            match send_batch(&core, most).await {
                 Ok(Sent::Nothing) => failures = 0,
                 Ok(Sent::Answered) => {
-                    failures = 0;
+                    (failures, most) = (0, BATCH_MAX);
+                    continue;
+                }
+                Ok(Sent::Unread { of }) => {
+                    most = of / 2;
                     continue;
                 }
                 Ok(Sent::SomeLater) => failures += 1,
@@ -60,6 +65,10 @@ enum Sent {
     Answered,
     /// The server did not decide all of them.
     SomeLater,
+    /// The server can't read one of so many.
+    Unread {
+        of: usize,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,17 +83,20 @@ enum SendError {
     Answer(String),
 }
 
-async fn send_batch(core: &Arc<Core>) -> Result<Sent, SendError> {
-    let batch = core.with_outbox(|outbox| outbox.unanswered(BATCH_MAX))?;
+async fn send_batch(core: &Arc<Core>, most: usize) -> Result<Sent, SendError> {
+    let mut batch = core.outbox_blocking(move |outbox| outbox.unanswered(most)).await?;
     if batch.is_empty() {
         return Ok(Sent::Nothing);
     }
-    let body = body(&batch)?;
+    let body = body(&mut batch)?;
     let at = core.venue_now();
     let marked = batch.clone();
     core.outbox_blocking(move |outbox| outbox.mark_sent(&marked, at)).await?;
-    let results = core.rest.commands(body).await?;
-    let answers = answers(&batch, results)?;
+    let answers = match (core.rest.commands(body).await, batch.as_slice()) {
+        (Err(refusal), [alone]) if is_unread(&refusal) => vec![(alone.id, rejected(&refusal))],
+        (Err(refusal), several) if is_unread(&refusal) => return Ok(Sent::Unread { of: several.len() }),
+        (results, batch) => answers(batch, results?)?,
+    };
     let all = answers.len() == batch.len();
     let last = answers.iter().filter_map(|(_, outcome)| last_seq(outcome)).max();
     let (at, epoch) = (core.venue_now(), core.epoch());
@@ -103,17 +115,46 @@ fn last_seq(outcome: &Outcome) -> Option<Seq> {
     }
 }
 
-/// `{commands: […]}`: each as it was tapped, with its id, its moment and what it was based on.
-fn body(batch: &[Unanswered]) -> Result<String, serde_json::Error> {
-    let mut commands = Vec::with_capacity(batch.len());
-    for command in batch {
+/// Whether the server can't even read the commands: another try of the same ones changes nothing.
+fn is_unread(error: &RestError) -> bool {
+    match error {
+        RestError::Refused { status, code, .. } => *status == 413 || (*status == 400 && code == "invalid_batch"),
+        RestError::Link(_) | RestError::Malformed(_) => false,
+    }
+}
+
+/// What the server says to a batch, as its outcome for the one command in it.
+fn rejected(refusal: &RestError) -> Outcome {
+    let code = match refusal {
+        RestError::Refused { code, .. } => code.as_str(),
+        RestError::Link(_) | RestError::Malformed(_) => "",
+    };
+    Outcome::Rejected { rejection: json!({ "code": code, "message": refusal.to_string(), "details": {} }) }
+}
+
+/// `{commands: […]}`: each as it was tapped, with its id, its moment and what it was based on. Leaves out of
+/// the batch what would make it longer than the server reads.
+fn body(batch: &mut Vec<Unanswered>) -> Result<String, serde_json::Error> {
+    let mut body = r#"{"commands":["#.to_owned();
+    for (place, command) in batch.iter().enumerate() {
         let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&command.text)?;
+        // Which desk sends it is said by the call.
+        fields.remove("deviceId");
         fields.insert("commandId".to_owned(), raw(&command.id)?);
         fields.insert("occurredAt".to_owned(), raw(&command.occurred_at)?);
         fields.insert("basedOn".to_owned(), raw(&command.based_on)?);
-        commands.push(fields);
+        let text = serde_json::to_string(&fields)?;
+        if place > 0 && body.len() + text.len() + ",]}".len() > BODY_MAX_BYTES {
+            batch.truncate(place);
+            break;
+        }
+        if place > 0 {
+            body.push(',');
+        }
+        body.push_str(&text);
     }
-    serde_json::to_string(&BTreeMap::from([("commands", commands)]))
+    body.push_str("]}");
+    Ok(body)
 }
 
 fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, serde_json::Error> {

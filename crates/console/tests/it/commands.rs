@@ -192,6 +192,65 @@ async fn a_command_carries_its_moment_and_what_it_was_based_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_is_never_larger_than_the_server_reads() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.state().undecided = true;
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        let mut command = checkin(&format!("B-{n}"), &hour);
+        command["remark"] = json!("x".repeat(10_000));
+        ids.push(desk.execute(&command).await.expect("taken").command_id);
+    }
+    venue.state().undecided = false;
+    for id in &ids {
+        let fate = desk.console.settled(id, Duration::from_secs(60)).await.expect("settled");
+        assert_eq!(fate.state, CommandState::Settled);
+    }
+    assert!(venue.state().bodies.iter().all(|body| body.len() <= 256 << 10), "nothing is tried that can't be read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_no_batch_can_hold_is_refused_before_it_is_saved() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    let mut command = checkin("B-1", &hour);
+    command["remark"] = json!("x".repeat(260 << 10));
+    let refused = desk.execute(&command).await.expect_err("too large");
+    assert_eq!(refused.code(), "invalid_command");
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_desk_sends_a_command_is_not_for_its_fields_to_say() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    let mut command = checkin("B-1", &hour);
+    command["deviceId"] = json!(7);
+    assert_eq!(desk.settle(&command).await.state, CommandState::Settled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_the_server_refuses_to_read_is_rejected_and_holds_back_no_other() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.state().undecided = true;
+    venue.state().refuses_band = Some("B-3".to_owned());
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(desk.execute(&checkin(&format!("B-{n}"), &hour)).await.expect("taken").command_id);
+    }
+    venue.state().undecided = false;
+    for (n, id) in ids.iter().enumerate() {
+        let fate = desk.console.settled(id, Duration::from_secs(60)).await.expect("settled");
+        let expect = if n == 3 { CommandState::Rejected } else { CommandState::Settled };
+        assert_eq!(fate.state, expect, "{n}: {fate:?}");
+        if n == 3 {
+            assert_eq!(fate.rejection.expect("why")["code"], "invalid_batch");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_command_has_no_fate() {
     let (venue, _) = FakeVenue::with_hour();
     let desk = Desk::live(&venue).await;

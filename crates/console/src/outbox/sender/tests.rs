@@ -1,5 +1,4 @@
 use gangway_domain::ids::{Epoch, Position};
-use serde_json::json;
 
 use super::*;
 
@@ -19,7 +18,7 @@ fn id(n: u128) -> String {
 
 #[test]
 fn a_command_is_sent_as_it_was_tapped_with_what_only_the_desk_knows() {
-    let body = body(&[command(1)]).expect("a body");
+    let body = body(&mut vec![command(1)]).expect("a body");
     assert_eq!(
         body,
         format!(
