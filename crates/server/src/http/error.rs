@@ -19,18 +19,19 @@ pub struct ApiError {
     status: StatusCode,
     code: String,
     message: String,
-    details: Value,
+    /// Boxed, since most refusals have none and every call returns room for one.
+    details: Box<Value>,
 }
 
 impl ApiError {
     /// A refusal with a code for programs and a sentence for people.
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), details: json!({}) }
+        Self { status, code: code.to_owned(), message: message.into(), details: Box::new(json!({})) }
     }
 
     /// With what a program needs to say it in its own words.
     pub fn with_details(mut self, details: Value) -> Self {
-        self.details = details;
+        self.details = Box::new(details);
         self
     }
 
