@@ -60,7 +60,7 @@ async fn read_body(request: Request) -> Result<Bytes, ApiError> {
     let mut bytes = BytesMut::new();
     let mut read = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| ApiError::bad("incomplete_body", "The body broke off."))?;
+        let frame = frame.map_err(|_| ApiError::bad("incomplete_body", "The body did not come to its end."))?;
         let Ok(part) = frame.into_data() else { continue };
         read += part.len();
         if read > DRAIN_MAX {

@@ -3,18 +3,23 @@
 use std::{
     io,
     net::IpAddr,
+    num::NonZeroU32,
     pin::Pin,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
 use futures_util::task::AtomicWaker;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use std::num::NonZeroU32;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
+
+use super::{progress::Progress, unfinished::Unfinished};
 
 /// Requests a second (`contract.md`, Bounds).
 const RATE: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
@@ -24,7 +29,7 @@ const BURST: NonZeroU32 = NonZeroU32::new(1_000).expect("not zero");
 /// What is known of a connection while it lasts; requests carry it as an extension.
 pub struct Connection {
     peer: IpAddr,
-    started: AtomicBool,
+    progress: Mutex<Progress>,
     closing: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -39,7 +44,7 @@ impl Connection {
     pub fn new(peer: IpAddr) -> Self {
         Self {
             peer,
-            started: AtomicBool::new(false),
+            progress: Mutex::new(Progress::new()),
             closing: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -55,14 +60,33 @@ impl Connection {
         self.peer
     }
 
-    /// A complete request head has come.
-    pub fn start(&self) {
-        self.started.store(true, Relaxed);
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a complete request head has come.
-    pub fn is_started(&self) -> bool {
-        self.started.load(Relaxed)
+    /// A complete request head has come.
+    pub(super) fn start(&self, has_body: bool) {
+        self.progress().start(has_body);
+    }
+
+    /// The request's body is complete, or nobody wants it any more.
+    pub(super) fn receive(&self) {
+        self.progress().receive();
+    }
+
+    /// The answer is complete.
+    pub(super) fn answer(&self) {
+        self.progress().answer();
+    }
+
+    /// It is a websocket from here on.
+    pub(super) fn upgrade(&self) {
+        self.progress().upgrade();
+    }
+
+    /// Whether its wait of that number for the rest of a request goes on.
+    pub(super) fn is_waiting(&self, wait: u64) -> bool {
+        self.progress().is_waiting(wait)
     }
 
     /// Whether one more request is within its rate.
@@ -100,13 +124,14 @@ impl Connection {
 /// The stream of a [`Connection`].
 pub struct ConnectionStream {
     stream: TcpStream,
-    connection: std::sync::Arc<Connection>,
+    connection: Arc<Connection>,
+    unfinished: Arc<Unfinished>,
 }
 
 impl ConnectionStream {
-    /// Counts `stream` under `connection`.
-    pub fn new(stream: TcpStream, connection: std::sync::Arc<Connection>) -> Self {
-        Self { stream, connection }
+    /// Counts `stream` under `connection`, and among the `unfinished` while it owes the rest of a request.
+    pub fn new(stream: TcpStream, connection: Arc<Connection>, unfinished: Arc<Unfinished>) -> Self {
+        Self { stream, connection, unfinished }
     }
 
     fn count(&self, written: &Poll<io::Result<usize>>) {
@@ -121,7 +146,15 @@ impl AsyncRead for ConnectionStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.connection.reader.register(context.waker());
         self.connection.check()?;
-        Pin::new(&mut self.stream).poll_read(context, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buf);
+        if read.is_ready() {
+            self.connection.progress().read(&buf.filled()[before..]);
+        } else {
+            let wait = self.connection.progress().starve();
+            wait.into_iter().for_each(|wait| self.unfinished.add(&self.connection, wait));
+        }
+        read
     }
 }
 

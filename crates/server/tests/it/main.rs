@@ -18,3 +18,4 @@ mod stats;
 mod store_contract;
 mod support;
 mod sync_pages;
+mod unfinished;
