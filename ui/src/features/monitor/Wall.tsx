@@ -1,5 +1,5 @@
 import { Search } from "lucide-react";
-import { useDeferredValue, useMemo, useState } from "react";
+import { memo, useDeferredValue, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import { Blank } from "../../components/Blank";
@@ -24,8 +24,16 @@ const CHIP_TEXTS: Record<Chip, string> = {
   waiting: "monitor.waiting",
 };
 
-/** The wall of tiles, and what narrows it. */
-export function Wall({ sessions }: { sessions: readonly PlayerSession[] }) {
+interface WallProps {
+  sessions: readonly PlayerSession[];
+}
+
+/** The wall of tiles, and what narrows it. A burst of changes is drawn behind what a hand does meanwhile. */
+export function Wall({ sessions }: WallProps) {
+  return <DeferredWall sessions={useDeferredValue(sessions)} />;
+}
+
+const DeferredWall = memo(function DeferredWall({ sessions }: WallProps) {
   const { t } = useTranslation();
   const [chip, setChip] = useState<Chip>("all");
   const [search, setSearch] = useState("");
@@ -84,4 +92,4 @@ export function Wall({ sessions }: { sessions: readonly PlayerSession[] }) {
       )}
     </>
   );
-}
+});
