@@ -71,6 +71,8 @@ pub enum Flag {
         /// The product.
         product_id: ProductId,
     },
+    /// Nobody knows what the desk had seen: it was priced by its moment.
+    CatalogueUnknown,
     /// It said a moment that can't be, and another was taken (`sync.md` rule 13).
     TimeClamped,
 }

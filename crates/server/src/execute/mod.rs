@@ -228,7 +228,7 @@ impl Work<'_> {
             device_id: self.request.device_id.clone(),
             staff_id: self.request.staff_id.clone(),
         };
-        let Decision { mut events, flags } = match decide::decide(&venue, command, &context) {
+        let Decision { mut events, mut flags } = match decide::decide(&venue, command, &context) {
             Ok(decision) => decision,
             Err(rejection) => return Ok(self.rejected(&rejection, effective.at)),
         };
@@ -240,9 +240,9 @@ impl Work<'_> {
         let head = self.record(transaction, &events, &venue)?;
         let now = self.arrived.max(effective.at);
         let result = answer::result(command, &events, &venue, now);
-        let mut flags: Vec<Value> = flags.iter().map(to_value).collect();
-        flags.extend(unknown_catalogue.then(pricing::unknown_catalogue_flag));
-        flags.extend(effective.clamped.then(|| to_value(&Flag::TimeClamped)));
+        flags.extend(unknown_catalogue.then_some(Flag::CatalogueUnknown));
+        flags.extend(effective.clamped.then_some(Flag::TimeClamped));
+        let flags = flags.iter().map(to_value).collect();
         let outcome = Outcome::accepted((self.head.seq + 1..=head.seq).collect(), result, flags);
         Ok(Some(Done { outcome, head, effective_at: effective.at }))
     }

@@ -8,7 +8,6 @@ use gangway_domain::{
     ids::Seq,
     time::VenueTime,
 };
-use serde_json::{Value, json};
 
 use super::{Intent, Request};
 use crate::store::{AsOf, Head, StoreError, Transaction};
@@ -40,9 +39,4 @@ pub(super) fn catalogue(
         products.insert(id, version);
     }
     Ok((Catalogue::AsOf(products), seen.is_none()))
-}
-
-/// Says that a sale was priced by its moment, since nobody knows what the desk had seen.
-pub(super) fn unknown_catalogue_flag() -> Value {
-    json!({ "flag": "catalogueUnknown" })
 }
