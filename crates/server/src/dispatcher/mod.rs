@@ -214,7 +214,8 @@ impl<E: Emitter> Dispatcher<E> {
 
     fn reached(&self, place: Option<Place>) {
         if let Some(place) = place {
-            self.emitted.send_replace(place);
+            // What was queued before a new epoch began knows the old one only.
+            self.emitted.send_modify(|emitted| *emitted = Place { epoch: emitted.epoch.clone(), ..place });
         }
     }
 

@@ -2,16 +2,16 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
-use gangway_domain::ids::CommandId;
+use gangway_domain::ids::{CommandId, Epoch, EventId};
 use gangway_server::{
     dispatcher::{
         packet::Packet,
         queue::{EmitError, Emitter, Sent},
     },
-    execute::Request,
+    execute::{EpochProof, Request},
     realtime::Profile,
 };
 use serde_json::{Value, json};
@@ -224,5 +224,47 @@ fn a_skipped_emission_still_moves_the_heartbeat_on_so_that_clients_find_the_hole
         let last = give(&line, new_product()).await;
         wait("both were given up", || line.emitted.borrow().seq == last).await;
         assert_eq!(line.emitted.borrow().full_seq, last);
+    });
+}
+
+/// A socket layer that refuses until it is opened.
+#[derive(Clone, Default)]
+struct Gate {
+    open: Arc<AtomicBool>,
+    tries: Arc<AtomicUsize>,
+}
+
+impl Emitter for Gate {
+    fn emit(&self, packet: &Packet) -> Result<Sent, EmitError> {
+        self.tries.fetch_add(usize::from(packet.seq.is_some()), Relaxed);
+        if packet.seq.is_none() || self.open.load(Relaxed) {
+            return Ok(Sent { receivers: 1 });
+        }
+        Err(EmitError("closed".to_owned()))
+    }
+
+    fn receivers(&self, _: Profile) -> usize {
+        1
+    }
+
+    fn backlog(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn what_was_queued_before_a_new_epoch_does_not_bring_the_old_one_back() {
+    let gate = Gate::default();
+    let (open, tries) = (gate.open.clone(), gate.tries.clone());
+    Lined::of(Bench::new()).run(gate, async |line| {
+        let head = give(&line, new_product()).await;
+        wait("the event waits", || tries.load(Relaxed) > 0).await;
+        let proof = EpochProof { epoch: Epoch::from("first"), after: 9, after_id: EventId::from("lost") };
+        let renewed = line.store.start_epoch(proof).await.expect("the store works").expect("it is due").epoch;
+        wait("the new epoch is told", || line.emitted.borrow().epoch == renewed).await;
+        assert_eq!(line.emitted.borrow().seq, 0, "the event still waits");
+        open.store(true, Relaxed);
+        wait("it goes out", || line.emitted.borrow().seq == head).await;
+        assert_eq!(line.emitted.borrow().epoch, renewed);
     });
 }
