@@ -1,18 +1,13 @@
 //! `/api/checkin`: sales at the desk, and what a band bought.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use gangway_domain::{command::Command, wire::transaction::TransactionWithRelations};
 use http::StatusCode;
 
 use super::{
     app::App,
     error::ApiError,
-    input::{Caller, JsonObject, Params},
-    sessions::band,
+    input::{Caller, JsonObject, Params, PathBand},
     transactions::lines,
     written,
 };
@@ -40,9 +35,9 @@ pub async fn checkin(State(app): State<App>, caller: Caller, body: JsonObject) -
         (status = 400, body = super::schema::ApiError)))]
 pub async fn history(
     State(app): State<App>,
-    Path(barcode): Path<String>,
+    PathBand(band): PathBand,
     params: Params,
 ) -> Result<Json<Vec<TransactionWithRelations>>, ApiError> {
     let limit = params.number("limit", 10, 1, HISTORY_MAX)?;
-    lines(&app, LinesOf::Band(band(&barcode)?.as_str().to_owned()), limit).await
+    lines(&app, LinesOf::Band(band.as_str().to_owned()), limit).await
 }

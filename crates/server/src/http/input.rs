@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use axum::{
     body::Body,
-    extract::{FromRequest, FromRequestParts, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
 };
 use bytes::{Bytes, BytesMut};
-use gangway_domain::ids::{CommandId, DeviceId};
+use gangway_domain::{
+    band::BarcodeId,
+    ids::{CommandId, DeviceId},
+};
 use http::{
     HeaderMap, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -119,6 +122,28 @@ impl Params {
             .filter(|number| digits && (min..=max).contains(number))
             .ok_or_else(|| ApiError::bad("invalid_query", format!("{name} is a whole number from {min} to {max}.")))
     }
+}
+
+/// The band code in the rest of a call's path.
+#[derive(Debug)]
+pub struct PathBand(pub BarcodeId);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathBand {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = text.map_err(|_| ApiError::bad("invalid_barcode", "This is no band code: it is no text."))?;
+        band(&text).map(Self)
+    }
+}
+
+/// A band code.
+///
+/// # Errors
+/// 400 `invalid_barcode`.
+pub fn band(text: &str) -> Result<BarcodeId, ApiError> {
+    BarcodeId::parse(text).map_err(|error| ApiError::bad("invalid_barcode", format!("This is no band code: {error}.")))
 }
 
 /// Who calls: the id of its command, if it gave one, and its device.

@@ -1,12 +1,7 @@
 //! `/api/sessions`: who is here, and the gate.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use gangway_domain::{
-    band::BarcodeId,
     command::Command,
     wire::{payload, player_session::PlayerSession},
 };
@@ -15,7 +10,7 @@ use http::StatusCode;
 use super::{
     app::App,
     error::ApiError,
-    input::{Caller, JsonObject},
+    input::{Caller, JsonObject, PathBand},
     written,
 };
 
@@ -31,18 +26,9 @@ pub async fn active(State(app): State<App>) -> Result<Json<Vec<PlayerSession>>, 
     params(("barcodeId" = String, Path, description = "A band code; it may hold `/`: the rest of the path counts")),
     responses((status = 200, body = super::schema::PlayerSession), (status = 400, body = super::schema::ApiError),
         (status = 404, body = super::schema::ApiError)))]
-pub async fn status(State(app): State<App>, Path(barcode): Path<String>) -> Result<Json<PlayerSession>, ApiError> {
-    let band = band(&barcode)?;
+pub async fn status(State(app): State<App>, PathBand(band): PathBand) -> Result<Json<PlayerSession>, ApiError> {
     let session = app.current(|venue, now| venue.live_session(&band).map(|row| PlayerSession::at(row, now))).await?;
     session.map(Json).ok_or_else(|| ApiError::not_found("unknown_band", "This band has no visit now."))
-}
-
-/// A band code of a path.
-///
-/// # Errors
-/// 400 `invalid_barcode`.
-pub fn band(text: &str) -> Result<BarcodeId, ApiError> {
-    BarcodeId::parse(text).map_err(|error| ApiError::bad("invalid_barcode", format!("This is no band code: {error}.")))
 }
 
 /// The band enters.

@@ -16,8 +16,7 @@ use serde_json::value::to_raw_value;
 use super::{
     app::App,
     error::ApiError,
-    input::{Caller, JsonObject, Params},
-    sessions::band,
+    input::{Caller, JsonObject, Params, PathBand},
     written,
 };
 use crate::store::LinesOf;
@@ -74,11 +73,11 @@ pub async fn of_session(
         (status = 400, body = super::schema::ApiError)))]
 pub async fn of_band(
     State(app): State<App>,
-    Path(barcode): Path<String>,
+    PathBand(band): PathBand,
     params: Params,
 ) -> Result<Json<Vec<TransactionWithRelations>>, ApiError> {
     let limit = params.number("limit", LIMIT, 1, LIMIT_MAX)?;
-    lines(&app, LinesOf::Band(band(&barcode)?.as_str().to_owned()), limit).await
+    lines(&app, LinesOf::Band(band.as_str().to_owned()), limit).await
 }
 
 /// Lines with relations.

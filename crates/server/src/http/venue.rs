@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 use super::{
     app::App,
     error::ApiError,
-    input::{Caller, JsonObject},
-    sessions::band,
+    input::{Caller, JsonObject, band},
     written,
 };
 use crate::dispatcher::Notice;

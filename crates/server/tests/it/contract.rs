@@ -81,6 +81,10 @@ fn a_barcode_may_hold_slashes() {
     assert_eq!((long.status, long.code()), (400, "invalid_barcode"));
     let blank = venue.get("/api/sessions/status/%20");
     assert_eq!((blank.status, blank.code()), (400, "invalid_barcode"));
+    for path in ["/api/sessions/status/%FF", "/api/checkin/history/%FF", "/api/transactions/barcode/B%FF"] {
+        let answer = venue.get(path);
+        assert_eq!((answer.status, answer.code()), (400, "invalid_barcode"), "{path}");
+    }
 }
 
 #[test]
