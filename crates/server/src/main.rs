@@ -147,6 +147,10 @@ fn usage(error: &clap::Error) -> ExitCode {
         print!("{error}");
         return ExitCode::SUCCESS;
     }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        eprintln!("Say what to do, such as `gangway-server serve`; `gangway-server --help` says what there is.");
+        return ExitCode::from(EXIT_USAGE);
+    }
     let text = error.to_string();
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("The flags are not right.");
     eprintln!("{}", first.trim_start_matches("error: "));

@@ -1,12 +1,6 @@
 //! What every call may use.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use gangway_domain::{
     command::{Command, InvalidCommand},
@@ -16,7 +10,7 @@ use gangway_domain::{
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{error::ApiError, input::Caller};
+use super::{calls::Calls, error::ApiError, input::Caller};
 use crate::{
     clock::{Clock, Ids},
     dispatcher::{Notice, mirror::SharedMirror},
@@ -50,8 +44,8 @@ pub struct App {
     pub snapshots: Arc<Semaphore>,
     /// No tokens: every caller is a manager.
     pub open: bool,
-    /// The server is ending.
-    pub draining: Arc<AtomicBool>,
+    /// The calls in progress.
+    pub calls: Arc<Calls>,
 }
 
 /// What a REST write was answered by the venue.
@@ -71,7 +65,7 @@ impl App {
 
     /// Whether the server is ending.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
+        self.calls.is_draining()
     }
 
     /// Reads the venue as it stands, with everything that this server has committed: who wrote sees what

@@ -30,10 +30,14 @@ pub struct InvalidOrigin(String);
 
 /// Where browsers may call from.
 #[derive(Clone, Debug)]
-pub(super) struct Origins(Arc<[HeaderValue]>);
+pub struct Origins(Arc<[HeaderValue]>);
 
 impl Origins {
-    pub(super) fn parse(origins: &[String]) -> Result<Self, InvalidOrigin> {
+    /// Reads what `--allow-origin` was given.
+    ///
+    /// # Errors
+    /// One of them is no origin.
+    pub fn parse(origins: &[String]) -> Result<Self, InvalidOrigin> {
         let parse = |origin: &String| {
             let invalid = || InvalidOrigin(origin.clone());
             let uri: http::Uri = origin.parse().map_err(|_| invalid())?;

@@ -3,6 +3,7 @@
 //! Around the calls, from outside in: CORS, figures, JSON errors, origin, access, rate, the socket layer.
 
 pub mod app;
+pub mod calls;
 mod checkin;
 mod commands;
 pub mod error;
@@ -25,17 +26,14 @@ use axum::{
 use http::StatusCode;
 use socketioxide::layer::SocketIoLayer;
 
+pub use self::guard::Origins;
 use self::{
     app::{Answer, App},
     error::ApiError,
 };
 
-/// The whole server as one service; browsers from `origins` may call it.
-///
-/// # Errors
-/// An origin is none.
-pub fn router(app: App, socket: SocketIoLayer, origins: &[String]) -> Result<Router, guard::InvalidOrigin> {
-    let allowed = guard::Origins::parse(origins)?;
+/// The whole server as one service; browsers from the `allowed` origins may call it.
+pub fn router(app: App, socket: SocketIoLayer, allowed: Origins) -> Router {
     let cors = allowed.cors();
     let calls = Router::new()
         .route("/api/sessions/active", get(sessions::active))
@@ -64,6 +62,7 @@ pub fn router(app: App, socket: SocketIoLayer, origins: &[String]) -> Result<Rou
         .route("/api/sync/events", get(sync::events))
         .route("/api/sync/snapshot", get(sync::snapshot))
         .route("/api/openapi.json", get(openapi::document))
+        .layer(middleware::from_fn_with_state(app.calls.clone(), calls::in_progress))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -76,10 +75,10 @@ pub fn router(app: App, socket: SocketIoLayer, origins: &[String]) -> Result<Rou
         .layer(middleware::from_fn_with_state(app, guard::access))
         .layer(middleware::from_fn_with_state(allowed, guard::origin))
         .layer(middleware::map_response(guard::json_errors));
-    Ok(match cors {
+    match cors {
         Some(cors) => guarded.layer(cors),
         None => guarded,
-    })
+    }
 }
 
 /// The answer to a write: `accepted` with the body, or the venue's "no" with the status that `refused`

@@ -13,6 +13,8 @@ use std::{
 use thiserror::Error;
 use tokio::sync::watch;
 
+use crate::http::Origins;
+
 /// Where a server listens if nobody says (`contract.md`, Programs).
 const PORT: u16 = 8787;
 
@@ -102,13 +104,13 @@ impl Running {
 /// # Errors
 /// One sentence for people; see [`StartError`].
 pub fn start(options: ServeOptions) -> Result<Running, StartError> {
-    check(&options)?;
+    let origins = check(&options)?;
     let (stop, stopped) = watch::channel(false);
     let (tell, told) = mpsc::channel();
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
-            Ok(runtime) => runtime.block_on(node::run(options, stopped, &tell)),
+            Ok(runtime) => runtime.block_on(node::run(options, origins, stopped, &tell)),
             Err(error) => {
                 let _ = tell.send(Err(StartError::Fault(format!("The machine gives no runtime: {error}."))));
                 Ok(())
@@ -124,7 +126,8 @@ pub fn start(options: ServeOptions) -> Result<Running, StartError> {
     }
 }
 
-fn check(options: &ServeOptions) -> Result<(), StartError> {
+/// What the options say that can't be right is found before anything is touched.
+fn check(options: &ServeOptions) -> Result<Origins, StartError> {
     if options.insecure_open && !options.listen.ip().is_loopback() {
         let sentence = format!(
             "--insecure-open lets everybody in, so it is only possible on a loopback address, not on {}.",
@@ -136,5 +139,6 @@ fn check(options: &ServeOptions) -> Result<(), StartError> {
     if name.is_some_and(|length| !(1..=gangway_domain::command::NAME_MAX_CHARS).contains(&length)) {
         return Err(StartError::Options("The venue's name has 1 to 120 characters.".to_owned()));
     }
-    Ok(())
+    let origins = Origins::parse(&options.allow_origins);
+    origins.map_err(|error| StartError::Options(format!("--allow-origin: {error}.")))
 }

@@ -1,11 +1,10 @@
 //! The tasks of a server on its one async thread, and how they end.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool, mpsc as std_mpsc},
+    sync::{Arc, mpsc as std_mpsc},
     time::Duration,
 };
 
-use axum::Router;
 use gangway_domain::{settings::SettingsRow, time::VenueTime};
 use socketioxide::SocketIo;
 use tokio::{
@@ -23,7 +22,7 @@ use crate::{
         mirror::{Mirror, Place, SharedMirror},
     },
     execute::Ports,
-    http::{self, app::App},
+    http::{self, Origins, app::App, calls::Calls},
     metrics::Metrics,
     net,
     realtime::{self, RoomEmitter, Shared, sockets::Sockets},
@@ -37,16 +36,19 @@ const VENUE_NAME: &str = "Gangway";
 const SNAPSHOTS: usize = 2;
 /// Carts that may wait for the dispatcher.
 const NOTICES: usize = 256;
+/// How long calls in progress may take when the server ends.
+const CALLS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the sockets may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Runs a server: tells when it is ready or why it is not, ends when `stop` is set.
 pub(super) async fn run(
     options: ServeOptions,
+    origins: Origins,
     stop: watch::Receiver<bool>,
     tell: &std_mpsc::Sender<Result<Ready, StartError>>,
 ) -> Result<(), StopError> {
-    let started = start(&options, &stop).await;
+    let started = start(&options, origins, &stop).await;
     let (node, ready) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -68,7 +70,7 @@ struct Node {
     folder: Folder,
     store: StoreThreads,
     io: SocketIo,
-    draining: Arc<AtomicBool>,
+    calls: Arc<Calls>,
     /// Ends the tasks that make and send events, after the calls have ended.
     quiet: watch::Sender<bool>,
     listener: JoinHandle<()>,
@@ -85,7 +87,11 @@ struct Opened {
     head: Head,
 }
 
-async fn start(options: &ServeOptions, stop: &watch::Receiver<bool>) -> Result<(Node, Ready), StartError> {
+async fn start(
+    options: &ServeOptions,
+    origins: Origins,
+    stop: &watch::Receiver<bool>,
+) -> Result<(Node, Ready), StartError> {
     let folder = Folder::open(&options.data_dir)?;
     let opened =
         open(options, &folder).map_err(|error| StartError::Fault(format!("The venue can't be opened: {error}.")))?;
@@ -96,7 +102,7 @@ async fn start(options: &ServeOptions, stop: &watch::Receiver<bool>) -> Result<(
     let metrics = Arc::new(Metrics::default());
     let sockets = Arc::new(Sockets::default());
     let emitted = Arc::new(watch::Sender::new(Place::of(&opened.head)));
-    let draining = Arc::new(AtomicBool::new(false));
+    let calls = Arc::new(Calls::default());
     let shared = Shared {
         sockets: sockets.clone(),
         emitted: emitted.clone(),
@@ -115,10 +121,9 @@ async fn start(options: &ServeOptions, stop: &watch::Receiver<bool>) -> Result<(
         notices,
         snapshots: Arc::new(Semaphore::new(SNAPSHOTS)),
         open: options.insecure_open,
-        draining: draining.clone(),
+        calls: calls.clone(),
     };
-    let router = http::router(app, layer, &options.allow_origins);
-    let router: Router = router.map_err(|error| StartError::Options(format!("--allow-origin: {error}.")))?;
+    let router = http::router(app, layer, origins);
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| cannot_listen(options, &error))?;
     let listen = listener.local_addr().map_err(|error| cannot_listen(options, &error))?;
@@ -140,7 +145,7 @@ async fn start(options: &ServeOptions, stop: &watch::Receiver<bool>) -> Result<(
         folder,
         store: opened.store,
         io,
-        draining,
+        calls,
         quiet,
         listener: tokio::spawn(net::serve(listener, router, stop.clone())),
         dispatcher: tokio::spawn(dispatcher.run(quieted)),
@@ -179,20 +184,18 @@ fn open(options: &ServeOptions, folder: &Folder) -> Result<Opened, StoreError> {
 impl Node {
     /// Calls first, then what they logged goes out, then the sockets, then the file.
     async fn end(self) -> Result<(), StopError> {
-        self.draining.store(true, std::sync::atomic::Ordering::Relaxed);
         let broke = |what: &str| StopError(format!("The {what} broke."));
+        if tokio::time::timeout(CALLS_TIMEOUT, self.calls.drain()).await.is_err() {
+            tracing::warn!("calls were still in progress when the server ended");
+        }
         self.sweeper.await.map_err(|_| broke("sweeper"))?;
-        let sockets = self.io.clone();
-        let closing = async {
-            // The websockets' connections end with their sockets; polls in progress are calls.
-            self.listener.await.map_err(|_| broke("listener"))
-        };
         let _ = self.quiet.send(true);
         self.dispatcher.await.map_err(|_| broke("dispatcher"))?;
-        if tokio::time::timeout(CLOSE_TIMEOUT, sockets.close()).await.is_err() {
+        // Polls in progress are answered by the end of their sockets, so the listener ends after them.
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.io.close()).await.is_err() {
             tracing::warn!("some sockets did not close in time");
         }
-        closing.await?;
+        self.listener.await.map_err(|_| broke("listener"))?;
         self.store.close().await.map_err(|error| StopError(format!("The venue's file can't be closed: {error}.")))?;
         drop(self.folder);
         tracing::info!("ended");

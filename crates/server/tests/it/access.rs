@@ -100,8 +100,17 @@ fn only_pages_of_allowed_origins_may_call() {
     assert_eq!((answer.status, answer.code()), (403, "origin_not_allowed"));
     assert_eq!(answer.header("access-control-allow-origin"), None);
     assert_eq!(venue.head(), head);
-    let error = refused(ServeOptions { allow_origins: vec!["desk".to_owned()], ..options(folder.path()) });
-    assert!(!error.to_string().is_empty());
+}
+
+#[test]
+fn an_origin_that_is_none_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("venue");
+    for origin in ["desk", "https://desk.example/", "https://desk.example/page"] {
+        let error = refused(ServeOptions { allow_origins: vec![origin.to_owned()], ..options(&dir) });
+        assert!(matches!(error, StartError::Options(_)) && error.to_string().contains(origin), "{error}");
+        assert!(!dir.exists(), "nothing was made");
+    }
 }
 
 #[test]

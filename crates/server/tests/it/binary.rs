@@ -15,25 +15,34 @@ use gangway_domain::{
     venue::Venue,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{socket::Socket, until, venue};
 
 struct Program {
     child: Child,
     ready: Value,
+    _folder: Option<TempDir>,
 }
 
 impl Program {
     fn start(dir: &Path) -> Self {
-        let mut child = command(&["serve", "--listen", "127.0.0.1:0", "--insecure-open", "--data-dir"])
-            .arg(dir)
-            .spawn()
-            .expect("it starts");
+        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--insecure-open", "--data-dir"]);
+        command.arg(dir);
+        Self::run(command, None)
+    }
+
+    fn of(command: Command, folder: TempDir) -> Self {
+        Self::run(command, Some(folder))
+    }
+
+    fn run(mut command: Command, folder: Option<TempDir>) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let stderr = child.stderr.take().expect("piped");
         thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
-        Self { child, ready: serde_json::from_str(&line).expect("JSON") }
+        Self { child, ready: serde_json::from_str(&line).expect("JSON"), _folder: folder }
     }
 
     fn address(&self) -> SocketAddr {
@@ -109,6 +118,45 @@ fn flags_that_can_not_be_right_are_one_sentence_and_exit_2() {
         let (code, sentence) = refused(arguments, folder.path());
         assert_eq!(code, Some(2), "{arguments:?}: {sentence}");
         assert_eq!(sentence.lines().count(), 1, "{arguments:?}: {sentence}");
+    }
+}
+
+#[test]
+fn without_an_order_it_says_what_to_do_and_exits_2() {
+    let output = command(&[]).output().expect("it runs");
+    let sentence = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    assert_eq!((output.status.code(), sentence.lines().count()), (Some(2), 1), "{sentence}");
+    assert!(sentence.contains("gangway-server serve"), "{sentence}");
+    assert!(output.stdout.is_empty(), "stdout is for the ready line alone");
+}
+
+#[test]
+fn switches_and_origins_come_from_the_environment_too() {
+    let start = |name: &str, value: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(folder.path()).env(name, value);
+        Program::of(command, folder)
+    };
+    let sessions = |program: &Program| program.get("/api/sessions/active");
+    assert_eq!(sessions(&start("GANGWAY_INSECURE_OPEN", "1")).status, 200);
+    for off in ["", "0", "false"] {
+        assert_eq!(sessions(&start("GANGWAY_INSECURE_OPEN", off)).status, 401, "{off:?}");
+    }
+    let start_open = |arguments: &[&str], demo: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--insecure-open", "--data-dir"]);
+        command.arg(folder.path()).args(arguments).env("GANGWAY_DEMO", demo);
+        Program::of(command, folder)
+    };
+    let products = |program: &Program| program.get("/api/products").json.as_array().map_or(0, Vec::len);
+    assert!(products(&start_open(&[], "1")) > 0);
+    assert_eq!(products(&start_open(&[], "")), 0);
+    let origins = ["https://a.example", "https://b.example"];
+    let program = start_open(&["--allow-origin", origins[0], origins[1]], "");
+    for origin in origins {
+        let answer = venue::send(program.address(), "GET", "/api/products", None, &[("origin", origin)]);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
     }
 }
 

@@ -1,6 +1,11 @@
 //! What sockets get, what they may send, and what happens to one that does not read.
 
-use std::{thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -183,8 +188,45 @@ fn a_page_of_a_foreign_origin_can_not_listen() {
 fn sockets_are_told_when_the_server_ends() {
     let venue = Venue::start();
     let mut socket = Socket::connect(venue.address(), "");
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     venue.stop();
     socket.closed();
     assert!(started.elapsed() < Duration::from_secs(5), "draining took {:?}", started.elapsed());
+}
+
+#[test]
+fn a_call_in_progress_at_the_end_is_answered_and_told_to_the_sockets() {
+    let venue = Venue::start();
+    let at = venue.address();
+    let mut socket = Socket::connect(at, "");
+    let polling = venue.get("/socket.io/?EIO=4&transport=polling").text;
+    let open: Value = serde_json::from_str(&polling[1..]).expect("an open packet");
+    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+    assert_eq!(venue.send("POST", &path, Some("40"), &[("content-type", "text/plain")]).status, 200);
+    until("its first heartbeat, so that the next poll waits", || {
+        venue.get(&path).text.contains("sync:head").then_some(())
+    });
+    let mut poll = TcpStream::connect(at).expect("it listens");
+    write!(poll, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").expect("it reads");
+    let body = json!({ "name": "late", "price": 1, "category": "c" }).to_string();
+    let mut call = TcpStream::connect(at).expect("it listens");
+    let head = "POST /api/products HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-type: application/json";
+    write!(call, "{head}\r\ncontent-length: {}\r\n\r\n", body.len()).expect("it reads");
+    let mut answer = vec![0; 25];
+    call.read_exact(&mut answer).expect("it wants the body");
+    let started = Instant::now();
+    let ending = thread::spawn(move || venue.stop());
+    until("nobody else is let in", || TcpStream::connect(at).is_err().then_some(()));
+    call.write_all(body.as_bytes()).expect("it reads");
+    call.read_to_end(&mut answer).expect("an answer");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.contains("HTTP/1.1 201"), "{answer}");
+    let told = socket.event("product:created");
+    assert_eq!(told.args[0]["product"]["name"], "late");
+    socket.closed();
+    ending.join().expect("it ends in order");
+    assert!(started.elapsed() < Duration::from_secs(5), "the poll held it up: {:?}", started.elapsed());
+    let mut answer = String::new();
+    poll.read_to_string(&mut answer).expect("its end");
+    assert!(answer.starts_with("HTTP/1.1 200"), "the poll is answered: {answer:?}");
 }
