@@ -2,7 +2,7 @@
 
 mod lines;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -13,6 +13,9 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
+
+/// How long the last answers may take to be written: nobody may be reading.
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The console of a venue without a window: one JSON request a line on stdin, one answer a line on stdout.
 #[derive(Debug, Parser)]
@@ -58,7 +61,8 @@ async fn start() -> i32 {
             2
         }
         Err(Fault::Other(error)) => {
-            eprintln!("{error:#}");
+            // Each sentence names its cause already.
+            eprintln!("{error}");
             1
         }
     }
@@ -111,7 +115,13 @@ async fn serve(console: &Console) -> anyhow::Result<()> {
             _ = interrupted.recv() => None,
         };
         let Some(line) = line else { break };
-        if lines::answer(console, &line, &output).await == lines::Next::End {
+        // An answer that nobody reads holds no signal up.
+        let next = tokio::select! {
+            next = lines::answer(console, &line, &output) => next,
+            _ = terminated.recv() => lines::Next::End,
+            _ = interrupted.recv() => lines::Next::End,
+        };
+        if next == lines::Next::End {
             break;
         }
     }
@@ -119,6 +129,6 @@ async fn serve(console: &Console) -> anyhow::Result<()> {
     // The last answers are written before the process ends; nobody reading them any more is no fault.
     let _ = pushes.await;
     drop(output);
-    let _ = written.await;
+    let _ = tokio::time::timeout(LAST_LINES_TIMEOUT, written).await;
     Ok(())
 }

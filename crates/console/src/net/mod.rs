@@ -127,6 +127,14 @@ impl Outlet {
 #[error("{0}")]
 pub struct LinkError(pub String);
 
+/// What happened ("connection refused"): the innermost source; the outermost names only what was tried.
+fn cause(mut error: &dyn std::error::Error) -> String {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
 /// The doorbell: a connection over which the server says that something happened.
 pub trait Realtime: Send + Sync + 'static {
     /// Opens a fresh connection; what is heard on it goes into `inbox`.

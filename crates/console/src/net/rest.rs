@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{EventsAfter, EventsAnswer, Rest, RestError, SnapshotChunks};
+use super::{EventsAfter, EventsAnswer, Rest, RestError, SnapshotChunks, cause};
 use crate::{error::OpenError, sync::message::EventsPage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,14 +132,7 @@ async fn send(request: RequestBuilder) -> Result<Response, RestError> {
 }
 
 fn link_error(error: &reqwest::Error) -> RestError {
-    // The sources hold what happened ("connection refused"); the outermost only the address.
-    let mut text = String::new();
-    let mut source: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = source {
-        text = error.to_string();
-        source = error.source();
-    }
-    RestError::Link(text)
+    RestError::Link(cause(error))
 }
 
 fn is_json(response: &Response) -> bool {

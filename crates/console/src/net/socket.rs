@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal};
+use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal, cause};
 
 /// How long the handshake may take: a server that accepts and says nothing would block for ever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ impl SocketIo {
     async fn open(&self, inbox: Inbox) -> Result<Box<dyn Connection>, LinkError> {
         // The client returns before the server has let it in: what it hears first decides.
         let (first, mut verdict) = mpsc::channel(1);
-        let client = self.builder(&inbox, &first).connect().await.map_err(|error| LinkError(error.to_string()))?;
+        let client = self.builder(&inbox, &first).connect().await.map_err(|error| LinkError(cause(&error)))?;
         let open = OpenSocket { client, inbox };
         match verdict.recv().await {
             Some(Ok(())) => Ok(Box::new(open)),

@@ -59,6 +59,14 @@ pub enum OutboxError {
         /// What SQLite says.
         reason: String,
     },
+    /// Nothing is wrong with the file, but with its place: a full disk, missing rights.
+    #[error("The outbox {path} can't be opened here ({reason}). It was left as it is: put that right and start again.")]
+    Place {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
     /// SQLite says no.
     #[error("the outbox: {0}")]
     Sqlite(#[from] rusqlite::Error),

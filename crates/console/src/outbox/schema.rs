@@ -83,10 +83,26 @@ fn prepare(connection: &mut Connection, path: &Path, fresh_device: Uuid) -> Resu
     Ok(())
 }
 
+/// What is wrong, said so that nobody throws a good file away: on a full disk it can't be opened either.
 fn unreadable(path: &Path, error: &rusqlite::Error) -> OutboxError {
-    let reason = match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => "it is damaged".to_owned(),
-        _ => error.to_string(),
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, FileLockingProtocolFailed, NotADatabase,
+        OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
     };
-    OutboxError::Damaged { path: path.to_owned(), reason }
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(
+            CannotOpen
+            | DatabaseBusy
+            | DatabaseLocked
+            | DiskFull
+            | FileLockingProtocolFailed
+            | OutOfMemory
+            | PermissionDenied
+            | ReadOnly
+            | SystemIoFailure,
+        ) => OutboxError::Place { path, reason: error.to_string() },
+        Some(NotADatabase | DatabaseCorrupt) => OutboxError::Damaged { path, reason: "it is damaged".to_owned() },
+        _ => OutboxError::Damaged { path, reason: error.to_string() },
+    }
 }

@@ -209,3 +209,12 @@ async fn what_is_unknown_of_a_visit_is_not_invented_after_a_repair() {
     desk.until_in_sync(&venue).await;
     assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "playing");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outbox_that_its_place_keeps_shut_is_not_called_damaged() {
+    let (venue, _) = FakeVenue::with_hour();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("outbox.sqlite")).expect("made");
+    let said = open_in(folder.path(), &venue).err().expect("refused").to_string();
+    assert!(said.contains("can't be opened here") && !said.contains("move it away"), "{said}");
+}

@@ -176,3 +176,30 @@ async fn bad_flags_end_with_2_and_a_sentence() {
     let output = command(&["--version"]).output().await.expect("ended");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_ends_it_although_nobody_reads_its_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = Program::start(folder.path());
+    program.ask(json!({ "id": 1, "op": "attention" })).await;
+    let mut stdin = program.stdin.take().expect("open");
+    // Until the pipes are full in both directions.
+    let full = std::time::Duration::from_millis(500);
+    while tokio::time::timeout(full, stdin.write_all(b"{\"id\":1,\"op\":\"status\"}\n")).await.is_ok() {}
+    let pid = program.child.id().expect("running").to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill").success());
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), program.code()).await;
+    assert_eq!(ended.expect("it ends"), Some(0));
+}
+
+#[tokio::test]
+async fn why_it_can_not_start_is_one_sentence_said_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("outbox.sqlite"), [7; 4_096]).expect("written");
+    let flags = ["--server", "http://127.0.0.1:9", "--data-dir", folder.path().to_str().expect("a path")];
+    let output = command(&flags).output().await.expect("ended");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.matches("The outbox").count(), 1, "{said}");
+}
