@@ -3,19 +3,20 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    body::HttpBody,
+    body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::Limited;
 use thiserror::Error;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{app::App, error::ApiError};
 use crate::{
     net::connection::Connection,
-    realtime::{Profile, query},
+    realtime::{MESSAGE_MAX, Profile, query},
 };
 
 /// Where the socket layer answers.
@@ -112,6 +113,8 @@ pub(super) async fn socket_traffic(State(app): State<App>, request: Request, nex
     if let Some(connection) = request.extensions().get::<Arc<Connection>>().filter(|_| by_websocket) {
         app.sockets.upgrade(&sid, connection);
     }
+    // The socket layer knows one bound for both ways.
+    let request = request.map(|body| Body::new(Limited::new(body, MESSAGE_MAX)));
     let response = next.run(request).await;
     if !by_websocket {
         app.sockets.polled(&sid, response.body().size_hint().exact().unwrap_or(0));

@@ -38,7 +38,10 @@ use crate::{
 /// Packets that may wait for one socket.
 const CHANNEL: usize = 4_000;
 /// The largest message that a client may send, in bytes; the longest that means anything has about 100.
-const MESSAGE_MAX: usize = 64 << 10;
+pub const MESSAGE_MAX: usize = 64 << 10;
+/// What one poll carries at most. A burst of events with all live visits is some megabytes, and a polling
+/// client gets no more than this each time it asks.
+const POLL_MAX: u64 = 1 << 20;
 /// The longest `deviceId`.
 const DEVICE_ID_MAX: usize = 64;
 
@@ -59,7 +62,7 @@ pub struct Shared {
 pub fn build(shared: Shared) -> (SocketIoLayer, SocketIo) {
     let (layer, io) = SocketIo::builder()
         .max_buffer_size(CHANNEL)
-        .max_payload(u64::try_from(MESSAGE_MAX).unwrap_or(u64::MAX))
+        .max_payload(POLL_MAX)
         .ws_max_message_size(MESSAGE_MAX)
         .ws_max_frame_size(MESSAGE_MAX)
         .with_state(shared)

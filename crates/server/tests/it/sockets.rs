@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{
     socket::{Socket, upgrade},
     until,
-    venue::Venue,
+    venue::{Answer, Venue},
 };
 
 #[test]
@@ -199,13 +199,7 @@ fn a_call_in_progress_at_the_end_is_answered_and_told_to_the_sockets() {
     let venue = Venue::start();
     let at = venue.address();
     let mut socket = Socket::connect(at, "");
-    let polling = venue.get("/socket.io/?EIO=4&transport=polling").text;
-    let open: Value = serde_json::from_str(&polling[1..]).expect("an open packet");
-    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
-    assert_eq!(venue.send("POST", &path, Some("40"), &[("content-type", "text/plain")]).status, 200);
-    until("its first heartbeat, so that the next poll waits", || {
-        venue.get(&path).text.contains("sync:head").then_some(())
-    });
+    let path = polling(&venue);
     let mut poll = TcpStream::connect(at).expect("it listens");
     write!(poll, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").expect("it reads");
     let body = json!({ "name": "late", "price": 1, "category": "c" }).to_string();
@@ -229,4 +223,61 @@ fn a_call_in_progress_at_the_end_is_answered_and_told_to_the_sockets() {
     let mut answer = String::new();
     poll.read_to_string(&mut answer).expect("its end");
     assert!(answer.starts_with("HTTP/1.1 200"), "the poll is answered: {answer:?}");
+}
+
+/// A client that polls: connects and gives its path.
+fn polling(venue: &Venue) -> String {
+    let open = venue.get("/socket.io/?EIO=4&transport=polling").text;
+    let open: Value = serde_json::from_str(&open[1..]).expect("an open packet");
+    let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", open["sid"].as_str().expect("a sid"));
+    assert_eq!(post(venue, &path, "40").status, 200);
+    until("its first heartbeat", || venue.get(&path).text.contains("sync:head").then_some(()));
+    path
+}
+
+fn post(venue: &Venue, path: &str, packet: &str) -> Answer {
+    venue.send("POST", path, Some(packet), &[("content-type", "text/plain")])
+}
+
+#[test]
+fn a_client_that_polls_keeps_up_with_a_burst() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let command = |mut command: Value, kind: &str| {
+        command["type"] = json!(kind);
+        command["commandId"] = json!(uuid::Uuid::new_v4().to_string());
+        command
+    };
+    let give = |commands: Vec<Value>| {
+        let answer = venue.call("POST", "/api/commands", &json!({ "commands": commands }));
+        assert!(answer.json["results"].as_array().expect("results").iter().all(|end| end["outcome"] == "accepted"));
+    };
+    assert_eq!(venue.call("PUT", "/api/system/settings", &json!({ "maxOccupancy": 1000 })).status, 200);
+    for batch in 0..3 {
+        let sale = |index: usize| crate::support::venue::sale(&format!("B-{batch}-{index}"), &hour, 1);
+        give((0..100).map(|index| command(sale(index), "session.checkin")).collect());
+    }
+    let path = polling(&venue);
+    let heard = thread::scope(|scope| {
+        let polling = scope.spawn(|| {
+            let (mut heard, mut most) = (0, 0);
+            while heard < 100 {
+                let poll = venue.get(&path);
+                assert_eq!(poll.status, 200, "after {heard}: {}", poll.text);
+                heard += poll.text.matches("42[\"session:play\"").count();
+                most = most.max(poll.text.len());
+                if poll.text.contains('\u{1e}') || poll.text == "2" {
+                    // A ping wants its pong.
+                    post(&venue, &path, "3");
+                }
+            }
+            (heard, most)
+        });
+        give((0..100).map(|index| command(json!({ "barcodeId": format!("B-0-{index}") }), "session.play")).collect());
+        polling.join().expect("it keeps up")
+    });
+    assert_eq!(heard.0, 100);
+    assert!(heard.1 > 64 << 10 && heard.1 <= 1 << 20, "one poll carried {}", heard.1);
+    let large = format!("42[\"x\",\"{}\"]", "x".repeat(100 << 10));
+    assert!(matches!(post(&venue, &path, &large).status, 400 | 413), "what comes in stays bounded");
 }
