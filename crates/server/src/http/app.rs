@@ -8,9 +8,9 @@ use gangway_domain::{
     venue::Venue,
 };
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::{calls::Calls, error::ApiError, input::Caller};
+use super::{calls::Calls, error::ApiError, input::Caller, snapshot::Snapshots};
 use crate::{
     clock::{Clock, Ids},
     dispatcher::{Notice, mirror::SharedMirror},
@@ -41,7 +41,7 @@ pub struct App {
     /// For events that are not logged.
     pub notices: mpsc::Sender<Notice>,
     /// Snapshots under way.
-    pub snapshots: Arc<Semaphore>,
+    pub snapshots: Arc<Snapshots>,
     /// No tokens: every caller is a manager.
     pub open: bool,
     /// The calls in progress.

@@ -14,6 +14,7 @@ mod openapi;
 mod products;
 mod schema;
 mod sessions;
+pub mod snapshot;
 mod sync;
 mod transactions;
 mod venue;
@@ -60,7 +61,7 @@ pub fn router(app: App, socket: SocketIoLayer, allowed: Origins) -> Router {
         .route("/api/commands", post(commands::execute))
         .route("/api/commands/{commandId}", get(commands::outcome))
         .route("/api/sync/events", get(sync::events))
-        .route("/api/sync/snapshot", get(sync::snapshot))
+        .route("/api/sync/snapshot", get(snapshot::snapshot))
         .route("/api/openapi.json", get(openapi::document))
         .layer(middleware::from_fn_with_state(app.calls.clone(), calls::in_progress))
         .route("/healthz", get(health::healthz))

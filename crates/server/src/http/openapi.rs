@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{checkin, commands, health, products, schema, sessions, sync, transactions, venue};
+use super::{checkin, commands, health, products, schema, sessions, snapshot, sync, transactions, venue};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,7 +37,7 @@ use super::{checkin, commands, health, products, schema, sessions, sync, transac
         commands::execute,
         commands::outcome,
         sync::events,
-        sync::snapshot,
+        snapshot::snapshot,
         document,
         health::healthz,
         health::readyz,

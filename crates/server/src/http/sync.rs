@@ -2,19 +2,14 @@
 
 use axum::{
     Json,
-    body::Body,
     extract::State,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use gangway_domain::{
     ids::{Epoch, EventId, Seq},
     time::VenueTime,
 };
-use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 use super::{app::App, error::ApiError, input::Params};
 use crate::{
@@ -27,12 +22,6 @@ use crate::{
 const PAGE_MAX: u64 = 1_000;
 /// Events of a page where the caller does not say.
 const PAGE: u64 = 500;
-/// A snapshot is sent in pieces of about this many bytes.
-const PIECE_BYTES: usize = 64 << 10;
-/// Pieces that may wait for a client that is slower than the disk.
-const PIECES_WAITING: usize = 4;
-/// A client that takes nothing for so long loses its snapshot.
-const STALL: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What a client says that it has.
 #[derive(Clone, Debug)]
@@ -131,60 +120,4 @@ fn entry(profile: Profile, event: &LoggedEvent) -> Result<Value, StoreError> {
         "payload": read(&event.payload)?, "changes": read(&event.changes)?,
         "emittedAt": event.emitted_at.to_iso(), "commandId": event.command_id.map(|id| id.to_string()),
     }))
-}
-
-/// The whole sync set at one moment, line by line.
-#[utoipa::path(get, path = "/api/sync/snapshot", tag = "sync",
-    responses((status = 200, description = "NDJSON: the position, the rows, `{end:true, rows}`",
-        content_type = "application/x-ndjson", body = String), (status = 503, body = super::schema::ApiError)))]
-pub async fn snapshot(State(app): State<App>) -> Result<Response, ApiError> {
-    let permit = app.snapshots.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::unavailable("Other snapshots are being sent."))?;
-    let (pieces, stream) = mpsc::channel::<Bytes>(PIECES_WAITING);
-    let server_time = app.now().to_iso();
-    let runtime = tokio::runtime::Handle::current();
-    let send = move |piece: Vec<u8>| {
-        let sent = runtime.block_on(async { tokio::time::timeout(STALL, pieces.send(Bytes::from(piece))).await });
-        matches!(sent, Ok(Ok(())))
-    };
-    let store = app.store.clone();
-    tokio::spawn(async move {
-        let _permit: OwnedSemaphorePermit = permit;
-        let written = store.read(move |view| write_snapshot(view, &server_time, &send)).await;
-        if let Err(error) = written {
-            // The client sees a stream without its last line, and starts again.
-            tracing::warn!(%error, "a snapshot broke off");
-        }
-    });
-    let body = Body::from_stream(ReceiverStream::new(stream).map(Ok::<_, std::convert::Infallible>));
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], body).into_response())
-}
-
-fn write_snapshot(view: &dyn View, server_time: &str, send: &dyn Fn(Vec<u8>) -> bool) -> Result<(), StoreError> {
-    let head = view.head()?;
-    let first = json!({
-        "venueId": head.venue_id, "epoch": head.epoch, "epochBase": head.epoch_base, "seq": head.seq,
-        "eventId": head.event_id,        "serverTime": server_time, "stateHash": head.state_hash.to_hex(),
-    });
-    let mut piece = format!("{first}\n").into_bytes();
-    let mut rows: u64 = 0;
-    let mut gone = false;
-    view.sync_set(&mut |collection, id, row| {
-        rows += 1;
-        piece.extend_from_slice(
-            format!("{{\"collection\":\"{}\",\"id\":{},\"row\":", collection.name(), json!(id)).as_bytes(),
-        );
-        piece.extend_from_slice(row.as_bytes());
-        piece.extend_from_slice(b"}\n");
-        if piece.len() >= PIECE_BYTES {
-            gone = !send(std::mem::take(&mut piece));
-        }
-        !gone
-    })?;
-    if gone {
-        return Ok(());
-    }
-    piece.extend_from_slice(format!("{}\n", json!({ "end": true, "rows": rows })).as_bytes());
-    send(piece);
-    Ok(())
 }

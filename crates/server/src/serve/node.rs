@@ -9,7 +9,7 @@ use gangway_domain::{settings::SettingsRow, time::VenueTime};
 use socketioxide::SocketIo;
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 
@@ -32,8 +32,6 @@ use crate::{
 
 /// The name of a venue that nobody named.
 const VENUE_NAME: &str = "Gangway";
-/// Snapshots at once; one reader stays for the rest.
-const SNAPSHOTS: usize = 2;
 /// Carts that may wait for the dispatcher.
 const NOTICES: usize = 256;
 /// How long calls in progress may take when the server ends.
@@ -119,7 +117,7 @@ async fn start(
         metrics: metrics.clone(),
         sockets,
         notices,
-        snapshots: Arc::new(Semaphore::new(SNAPSHOTS)),
+        snapshots: Arc::default(),
         open: options.insecure_open,
         calls: calls.clone(),
     };
