@@ -201,3 +201,19 @@ fn of_many_unfinished_connections_the_oldest_are_dropped_and_new_ones_served() {
     newest.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
+
+#[test]
+fn methods_that_somebody_made_up_do_not_grow_the_figures() {
+    let venue = Venue::start();
+    let mut stream = TcpStream::connect(venue.address()).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    for index in 0..50 {
+        let close = if index == 49 { "connection: close\r\n" } else { "" };
+        write!(stream, "MADE{index} /healthz HTTP/1.1\r\nhost: x\r\n{close}\r\n").expect("it reads");
+    }
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("answers");
+    assert_eq!(answers.matches("HTTP/1.1 405").count(), 50, "{answers}");
+    let figures = venue.get("/metrics").text;
+    assert!(figures.contains("method=\"other\"") && !figures.contains("MADE"), "{figures}");
+}

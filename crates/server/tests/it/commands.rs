@@ -150,3 +150,37 @@ fn an_unknown_command_has_no_outcome() {
         assert_eq!(venue.get(&path).status, 404, "{path}");
     }
 }
+
+#[test]
+fn an_invalid_command_with_other_circumstances_is_the_same_command() {
+    let venue = Venue::start();
+    let invalid = json!({ "commandId": id(), "type": "session.fly", "barcodeId": "B-1" });
+    let first = send(&venue, json!([invalid])).remove(0);
+    assert_eq!(first["rejection"]["code"], "invalid_command");
+    let circumstances = [
+        ("basedOn", json!({ "epoch": venue.ready().epoch, "seq": 0 })),
+        ("occurredAt", json!("2026-11-24T15:04:05.123Z")),
+        ("occurredAt", json!("yesterday")),
+        ("deviceId", json!("desk-1")),
+        ("staffId", json!("ana")),
+    ];
+    for (name, value) in circumstances {
+        let mut again = invalid.clone();
+        again[name] = value;
+        assert_eq!(send(&venue, json!([again])), [first.clone()], "{name}");
+    }
+}
+
+#[test]
+fn a_device_id_has_64_characters_at_most() {
+    let venue = Venue::start();
+    let (fits, long) = ("d".repeat(64), "d".repeat(65));
+    let give = |device: &str| {
+        let command = json!({ "commandId": id(), "type": "session.play", "barcodeId": "B-1", "deviceId": device });
+        venue.call("POST", "/api/commands", &json!({ "commands": [command] }))
+    };
+    assert_eq!(give(&fits).status, 200);
+    assert_eq!((give(&long).status, give("").status), (400, 400));
+    let answer = venue.send("GET", "/api/sync/snapshot", None, &[("x-device-id", &long)]);
+    assert_eq!((answer.status, answer.code()), (400, "invalid_device_id"));
+}

@@ -6,6 +6,7 @@ use gangway_domain::{
     command::Command,
     event::EventName,
     ids::{SessionId, clock_command_id},
+    rows::{Change, Row, SessionRow},
 };
 use gangway_server::{
     clock::RandomIds,
@@ -17,7 +18,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::support::{
-    parts::{Bench, Lined},
+    parts::{Bench, Line, Lined, parse},
     until,
     venue::{Venue, options},
 };
@@ -27,6 +28,15 @@ fn board(bench: &mut Bench) -> String {
     bench.sell("B-1", &minute);
     let played = bench.accept(json!({ "type": "session.play", "barcodeId": "B-1" }));
     played["id"].as_str().expect("an id").to_owned()
+}
+
+fn sweeper(line: &Line) -> Sweeper {
+    Sweeper {
+        store: line.store.clone(),
+        mirror: line.mirror.clone(),
+        clock: line.clock.clone(),
+        ids: Arc::new(RandomIds),
+    }
 }
 
 #[test]
@@ -44,6 +54,49 @@ fn a_release_that_is_not_due_changes_nothing_and_one_that_is_happens_once() {
     let again = bench.head();
     assert!(!bench.run(&release).logged, "once");
     assert_eq!(bench.head(), again);
+}
+
+#[test]
+fn a_command_that_somebody_gave_under_a_releases_id_does_not_stop_the_release() {
+    let mut bench = Bench::new();
+    let session = board(&mut bench);
+    let id = clock_command_id("release");
+    let gate = Request::now(id, parse(&json!({ "type": "session.play", "barcodeId": "B-1" })), None);
+    assert_eq!(bench.run(&gate).outcome.name(), "rejected", "it plays already; the outcome is kept under the id");
+    bench.clock.pass(360_000);
+    assert!(bench.run(&Request::clock(id, Command::Release(SessionId(session)))).logged);
+    assert_eq!(bench.run(&gate).outcome.name(), "rejected", "the stored outcome stays");
+}
+
+#[test]
+fn a_release_that_is_not_due_after_all_does_not_hold_up_those_behind_it() {
+    let mut bench = Bench::new();
+    board(&mut bench);
+    let minute = bench.product(1.0, Some(60));
+    bench.sell("B-1", &minute);
+    bench.clock.pass(1);
+    bench.sell("B-2", &minute);
+    bench.accept(json!({ "type": "session.play", "barcodeId": "B-2" }));
+    let lined = Lined::of(bench);
+    // The sweeper's copy does not know the second minute of the first one yet.
+    lined.line.mirror.update(|mirror| {
+        let first = mirror.venue.live_sessions().find(|row| row.barcode_id.as_str() == "B-1");
+        let row = SessionRow { credit_ms: 60_000, ..first.expect("a visit").clone() };
+        mirror.venue.apply(&[Change::put(Row::Session(row))]);
+    });
+    let (emitter, seen) = crate::emission::recorder();
+    let events = lined.run(emitter, async |line| {
+        let (stop, stopped) = watch::channel(false);
+        line.clock.pass(360_000);
+        let sweeping = tokio::spawn(sweeper(&line).run(stopped));
+        crate::emission::until_seen(&seen, "session:ended").await;
+        stop.send_replace(true);
+        sweeping.await.expect("it ends");
+        line.store.read(|view| view.events_after(0, 100)).await.expect("events")
+    });
+    let ended: Vec<_> = events.iter().filter(|event| event.name == EventName::SessionEnded).collect();
+    let payload: serde_json::Value = serde_json::from_str(&ended[0].payload).expect("JSON");
+    assert_eq!((ended.len(), &payload["playerSession"]["barcodeId"]), (1, &json!("B-2")));
 }
 
 #[test]
@@ -65,13 +118,7 @@ fn the_sweeper_releases_when_venue_time_comes_and_tells_everybody() {
     let (emitter, seen) = crate::emission::recorder();
     let names = lined.run(emitter, async |line| {
         let (stop, stopped) = watch::channel(false);
-        let sweeper = Sweeper {
-            store: line.store.clone(),
-            mirror: line.mirror.clone(),
-            clock: line.clock.clone(),
-            ids: Arc::new(RandomIds),
-        };
-        let sweeping = tokio::spawn(sweeper.run(stopped));
+        let sweeping = tokio::spawn(sweeper(&line).run(stopped));
         line.clock.pass(360_000);
         // Something happens: the sweeper looks again at once instead of at its next second.
         crate::emission::until_seen(&seen, "session:ended").await;

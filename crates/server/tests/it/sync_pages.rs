@@ -3,6 +3,7 @@
 use gangway_domain::{
     hash::StateHash,
     rows::{Collection, Row},
+    time::VenueTime,
 };
 use serde_json::{Value, json};
 
@@ -159,6 +160,7 @@ fn a_snapshot_is_whole_and_has_the_hash_that_it_says() {
     let rows = &lines[1..lines.len() - 1];
     assert_eq!(*last, json!({ "end": true, "rows": rows.len() }));
     assert_eq!(first["seq"], venue.head());
+    assert_eq!(first["venueId"], venue.ready().venue_id);
     assert_eq!(first["eventId"], venue.log()[4]["id"]);
     let mut hash = StateHash::default();
     for line in rows {
@@ -195,4 +197,16 @@ fn a_sale_is_priced_by_what_the_desk_had_seen() {
     assert_eq!(venue.call("DELETE", &format!("/api/products/{hour}"), &json!({})).status, 200);
     let removed = json!([{ "flag": "productRemoved", "productId": hour }]);
     assert_eq!(sell("B-4", json!({ "epoch": epoch, "seq": 2 })), (json!(12), removed), "never refused for that");
+}
+
+#[test]
+fn a_page_says_what_time_it_is_at_the_venue() {
+    let (venue, _) = three_commands();
+    for query in ["after=0", "after=5", "after=0&profile=full"] {
+        let page = events(&venue, query);
+        let time = page["serverTime"].as_str().map(VenueTime::from_iso).expect("a time").expect("ISO 8601");
+        let last = venue.log().last().expect("an event")["emittedAt"].clone();
+        let last = last.as_str().map(VenueTime::from_iso).expect("a time").expect("ISO 8601");
+        assert!((0..60_000).contains(&time.since(last)), "{page}");
+    }
 }
