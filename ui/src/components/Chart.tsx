@@ -6,8 +6,10 @@ import "./chart.css";
 /** uPlot lays out in pixels of the canvas. */
 const AXIS_PX = 28;
 const CHARACTER_PX = 8;
-/** So few places are all named, if need be in short. */
-const FEW_PLACES = 6;
+/** Beside the figures of the vertical axis. */
+const AXIS_GAP_PX = 14;
+/** Steps between the figures of an axis: whole ones, because nobody counts half bands. */
+const INCREMENTS = [0, 1, 2, 3, 4, 5, 6].flatMap((zeros) => [1, 2, 5].map((step) => step * 10 ** zeros));
 
 interface ChartProps {
   name: string;
@@ -30,7 +32,7 @@ export function Chart({ name, labels, values, kind, format }: ChartProps) {
       const xs = values.map((_, index) => index);
       plot = new UPlot(
         { ...box, ...look(element, { labels, values, kind, format }) },
-        [xs, [...values]],
+        [xs, values.map((value) => (kind === "bars" && value === 0 ? null : value))],
         element,
       );
     };
@@ -74,14 +76,12 @@ function look(element: HTMLElement, { labels, values, kind, format }: Omit<Chart
           const every = stride(labels, plot.width);
           return values.map((_, index) => index).filter((index) => index % every === 0);
         },
-        values: (plot: UPlot, splits: number[]) => {
-          const room = Math.floor((plot.width * 0.75) / (splits.length * CHARACTER_PX));
-          return splits.map((at) => clipped(labels[at] ?? "", room));
-        },
+        values: (_: UPlot, splits: number[]) => splits.map((at) => labels[at] ?? ""),
       },
       {
         ...axis,
-        size: (_: UPlot, shown: string[] | null) => AXIS_PX + CHARACTER_PX * longest(shown ?? []),
+        size: (_: UPlot, shown: string[] | null) => AXIS_GAP_PX + CHARACTER_PX * longest(shown ?? []),
+        incrs: INCREMENTS,
         grid: { stroke: colour("--border"), width: 1 },
         values: (_: UPlot, splits: number[]) => splits.map(format),
       },
@@ -101,13 +101,8 @@ function look(element: HTMLElement, { labels, values, kind, format }: Omit<Chart
 
 /** Every how many places one is named, so that names don't run into each other. */
 function stride(labels: readonly string[], widthPx: number): number {
-  if (labels.length <= FEW_PLACES) return 1;
   const room = Math.max(1, Math.floor((widthPx * 0.8) / ((longest(labels) + 2) * CHARACTER_PX)));
   return Math.max(1, Math.ceil(labels.length / room));
-}
-
-function clipped(text: string, room: number): string {
-  return text.length <= room ? text : `${text.slice(0, Math.max(1, room - 1))}…`;
 }
 
 function longest(texts: readonly string[]): number {

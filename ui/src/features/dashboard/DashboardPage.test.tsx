@@ -17,13 +17,16 @@ describe("Dashboard", () => {
   test("holds the same figures in a table behind each chart", async () => {
     const { user } = await openApp("/dashboard");
     const charts = await screen.findAllByRole("img", { name: /^Chart: / });
-    expect(charts).toHaveLength(3);
+    expect(charts).toHaveLength(2);
+    const ranking = screen.getByRole("list", { name: "Products by money" });
+    expect(within(ranking).getAllByRole("listitem")[0]).toHaveTextContent("30 minutes€64.00");
     for (const button of screen.getAllByRole("button", { name: "Table" })) await user.click(button);
     const [money, , products] = screen.getAllByRole("table");
     if (!money || !products) throw new Error("no tables");
     expect(within(money).getByRole("row", { name: "11:00 €96.70" })).toBeInTheDocument();
     expect(within(products).getByRole("row", { name: "30 minutes €64.00 8 Time" })).toBeInTheDocument();
     expect(screen.queryByRole("img", { name: /^Chart: / })).toBeNull();
+    expect(screen.queryByRole("list", { name: "Products by money" })).toBeNull();
   });
 
   test("a sale at another desk shows by itself", async () => {

@@ -53,7 +53,7 @@ export function DayCharts({ series, topProducts }: DayChartsProps) {
       />
       <Series
         title={t("dashboard.products")}
-        kind="bars"
+        kind="ranking"
         empty={topProducts.length > 0 ? null : t("dashboard.noSales")}
         heads={[
           t("dashboard.product"),

@@ -4,10 +4,11 @@ import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import { Blank } from "../../components/Blank";
 import { Chart } from "../../components/Chart";
+import { Ranking } from "../../components/Ranking";
 
 interface SeriesProps {
   title: string;
-  kind: "bars" | "steps";
+  kind: "bars" | "steps" | "ranking";
   /** What to say instead when there is nothing to draw. */
   empty: string | null;
   /** The first column names the places of the chart. */
@@ -34,7 +35,13 @@ export function Series({ title, kind, empty, heads, rows, values, format }: Seri
       </header>
       {empty !== null && <Blank title={empty} />}
       {empty === null && asTable && <SeriesTable title={title} heads={heads} rows={rows} />}
-      {empty === null && !asTable && (
+      {empty === null && !asTable && kind === "ranking" && (
+        <Ranking
+          name={title}
+          rows={rows.map(([label = "", text = ""], index) => ({ label, text, value: values[index] ?? 0 }))}
+        />
+      )}
+      {empty === null && !asTable && kind !== "ranking" && (
         <Chart name={t("dashboard.chartOf", { title })} kind={kind} format={format} {...drawn} />
       )}
     </section>

@@ -23,7 +23,7 @@ export const office: typeof source = {
     peak: "Máximo a la vez",
     peakHelp: "pulseras dentro en un momento",
     moneyByHour: "Dinero por hora",
-    occupancyByQuarter: "Dentro, por cuarto de hora",
+    occupancyByQuarter: "Dentro, cada 15 min",
     products: "Productos por dinero",
     showTable: "Tabla",
     showChart: "Gráfico",
