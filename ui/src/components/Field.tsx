@@ -1,3 +1,4 @@
+import { Check, ChevronDown } from "lucide-react";
 import { type InputHTMLAttributes, useId } from "react";
 import "./field.css";
 
@@ -51,18 +52,21 @@ export function Choice({ label, help, fault, options, ...select }: ChoiceProps) 
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <select
-        {...select}
-        id={id}
-        className="field-input"
-        aria-describedby={help || fault ? `${id}-note` : undefined}
-      >
-        {options.map(({ value, text }) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
+      <div className="choice">
+        <select
+          {...select}
+          id={id}
+          className="field-input"
+          aria-describedby={help || fault ? `${id}-note` : undefined}
+        >
+          {options.map(({ value, text }) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
+        <ChevronDown aria-hidden />
+      </div>
       <FieldNote id={`${id}-note`} help={help} fault={fault} />
     </div>
   );
@@ -79,7 +83,10 @@ export function Tick({ label, help, ...input }: TickProps) {
   const id = useId();
   return (
     <div className="tick">
-      <input {...input} id={id} type="checkbox" aria-describedby={help ? `${id}-note` : undefined} />
+      <span className="tick-box">
+        <input {...input} id={id} type="checkbox" aria-describedby={help ? `${id}-note` : undefined} />
+        <Check aria-hidden />
+      </span>
       <div>
         <label htmlFor={id}>{label}</label>
         <FieldNote id={`${id}-note`} help={help} fault={undefined} />
