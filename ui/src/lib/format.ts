@@ -13,7 +13,7 @@ export interface Customs {
 export function formatMinor(minor: number, { locale, currency, decimals }: Customs): string {
   const exact = minorToText(minor, decimals);
   try {
-    const format = new Intl.NumberFormat(locale, {
+    const format = numberFormat(locale, {
       style: "currency",
       currency,
       minimumFractionDigits: decimals,
@@ -25,12 +25,19 @@ export function formatMinor(minor: number, { locale, currency, decimals }: Custo
   }
 }
 
+/** Minor units to be edited, with the decimal sign that this reader writes. */
+export function editableMinor(minor: number, { locale, decimals }: Customs): string {
+  const parts = numberFormat(locale, { minimumFractionDigits: 1 }).formatToParts(0);
+  const sign = parts.find(({ type }) => type === "decimal")?.value ?? ".";
+  return minorToText(minor, decimals).replace(".", sign);
+}
+
 export function formatNumber(value: number, { locale }: Customs): string {
-  return new Intl.NumberFormat(locale).format(value);
+  return numberFormat(locale, {}).format(value);
 }
 
 export function formatPercent(value: number, { locale }: Customs): string {
-  return new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 }).format(value / 100);
+  return numberFormat(locale, { style: "percent", maximumFractionDigits: 1 }).format(value / 100);
 }
 
 /** Hours and minutes in the venue's time zone. */
@@ -42,8 +49,16 @@ export function formatDate(at: string | number, customs: Customs): string {
   return dateFormat(customs, { weekday: "long", day: "numeric", month: "long" }).format(new Date(at));
 }
 
-/** Making a formatter is slow, and every clock of the page asks for the same two. */
+/** Making a formatter is slow, and every figure of the page asks for the same few. */
+const numberFormats = new Map<string, Intl.NumberFormat>();
 const dateFormats = new Map<string, Intl.DateTimeFormat>();
+
+function numberFormat(locale: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const key = `${locale} ${JSON.stringify(options)}`;
+  const made = numberFormats.get(key) ?? new Intl.NumberFormat(locale, options);
+  numberFormats.set(key, made);
+  return made;
+}
 
 function dateFormat({ locale, timeZone }: Customs, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = [locale, timeZone, ...Object.keys(options)].join(" ");

@@ -5,9 +5,7 @@ import { App } from "../app/App";
 import { createFakeIpc, type FakeIpc, type FakeOptions } from "../ipc/fake/fakeIpc";
 import { busyVenue, emptyVenue } from "../ipc/fake/seed";
 import { createI18n, type Language } from "../lib/i18n/setup";
-
-/** A Saturday afternoon: every test's now. */
-export const NOW = Date.parse("2026-11-21T15:04:05.000Z");
+import { NOW } from "./now";
 
 /** Stops the clock, not the timers. */
 export function stopClock(): void {

@@ -24,11 +24,12 @@ interface ProductEditorProps {
 /** One product, to be changed, made or removed. What other desks change meanwhile shows where nothing was typed. */
 export function ProductEditor({ product, categories, onDone, onCancel }: ProductEditorProps) {
   const { t } = useTranslation();
-  const { currency, decimals } = useCustoms();
+  const customs = useCustoms();
+  const { currency, decimals } = customs;
   const [asking, setAsking] = useState(false);
   const commands = useProductCommands(decimals);
   const form = useForm<ProductDraft>({
-    values: useMemo(() => draftOf(product, decimals), [product, decimals]),
+    values: useMemo(() => draftOf(product, customs), [product, customs]),
     resetOptions: { keepDirtyValues: true },
     resolver: useMemo(() => valibotResolver(productSchema(decimals)), [decimals]),
   });

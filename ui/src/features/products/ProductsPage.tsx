@@ -43,7 +43,7 @@ export function ProductsPage() {
             onCancel={() => setOpen(null)}
           />
         ) : (
-          <Blank title={t("products.pick")} />
+          products.data?.length !== 0 && <Blank title={t("products.pick")} />
         )}
       </section>
     </div>

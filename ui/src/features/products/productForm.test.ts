@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { busyVenue } from "../../ipc/fake/seed";
-import { NOW } from "../../test/openApp";
+import { NOW } from "../../test/now";
 import { changesOf, draftOf, fieldsOf, type ProductDraft, productSchema } from "./productForm";
+
+const customs = { locale: "en", currency: "EUR", decimals: 2, timeZone: "UTC" };
 
 const good: ProductDraft = {
   name: " 1 hour ",
@@ -56,9 +58,17 @@ describe("a product's form", () => {
     });
   });
 
+  test.each([
+    ["en", "22.50"],
+    ["es", "22,50"],
+  ])("in %s a price is written to be edited as %s", (locale, price) => {
+    const twoHours = busyVenue(NOW, 0).products[2] ?? null;
+    expect(draftOf(twoHours, { ...customs, locale }).price).toBe(price);
+  });
+
   test("an untouched product has no changes, a changed one only its own", () => {
     for (const product of busyVenue(NOW, 0).products) {
-      const draft = draftOf(product, 2);
+      const draft = draftOf(product, customs);
       expect(changesOf(product, fieldsOf(draft, 2))).toEqual({});
       expect(changesOf(product, fieldsOf({ ...draft, price: "99" }, 2))).toEqual({ price: 99 });
     }

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import type { Product } from "../../ipc/bindings/Product";
 import { durationText, parseDuration } from "../../lib/duration";
-import { majorToMinor, minorToMajor, minorToText, parseMoney } from "../../lib/money";
+import { type Customs, editableMinor } from "../../lib/format";
+import { majorToMinor, minorToMajor, parseMoney } from "../../lib/money";
 
 /** What is typed, as typed. */
 export interface ProductDraft {
@@ -51,13 +52,13 @@ function isTimeOrEmpty(text: string): boolean {
   return seconds !== null && seconds > 0 && seconds <= MAX_TIME_SECONDS;
 }
 
-export function draftOf(product: Product | null, decimals: number): ProductDraft {
+export function draftOf(product: Product | null, customs: Customs): ProductDraft {
   if (!product) return { name: "", description: "", price: "", category: "", time: "", required: false };
   const { name, description, price, category, timeValueSeconds, required } = product;
   return {
     name,
     description: description ?? "",
-    price: minorToText(majorToMinor(price, decimals), decimals),
+    price: editableMinor(majorToMinor(price, customs.decimals), customs),
     category,
     time: timeValueSeconds === null ? "" : durationText(timeValueSeconds),
     required,

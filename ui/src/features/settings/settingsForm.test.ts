@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { emptyVenue } from "../../ipc/fake/seed";
-import { NOW } from "../../test/openApp";
+import { NOW } from "../../test/now";
 import { changesOf, draftOf, fieldsOf, type SettingsDraft, settingsSchema } from "./settingsForm";
 
 const { settings } = emptyVenue(NOW);
@@ -29,6 +29,11 @@ describe("the settings' form", () => {
     [{ lowFirst: "1", lowSecond: "1" }, ["settings.faultOrder"]],
   ])("%j: %j", (draft, expected) => {
     expect(faults(draft)).toEqual(expected);
+  });
+
+  test.each(["6", "6:00", " 06:00 "])("the day may start at %j", (operationalDayStart) => {
+    expect(faults({ operationalDayStart })).toEqual([]);
+    expect(fieldsOf({ ...good, operationalDayStart }).operationalDayStart).toBe("06:00");
   });
 
   test("untouched settings have no changes, changed ones only their own", () => {

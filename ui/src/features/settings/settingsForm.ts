@@ -53,7 +53,11 @@ export const settingsSchema = v.pipe(
     ),
     timezone: v.pipe(v.string(), v.check(isTimeZone, "settings.faultZone")),
     currency: v.pipe(v.string(), v.trim(), v.regex(/^[A-Za-z]{3}$/, "settings.faultCurrency")),
-    operationalDayStart: v.pipe(v.string(), v.regex(/^([01]\d|2[0-3]):[0-5]\d$/, "settings.faultTime")),
+    operationalDayStart: v.pipe(
+      v.string(),
+      v.trim(),
+      v.regex(/^([01]?\d|2[0-3])(:[0-5]\d)?$/, "settings.faultTime"),
+    ),
     maxOccupancy: whole(1, 100_000, "settings.faultOccupancy"),
     capacityPolicy: v.picklist(["advisory", "strict"]),
     autoRelease: duration,
@@ -105,7 +109,7 @@ export function fieldsOf(draft: SettingsDraft): SettingsFields {
     logoUrl: draft.logoUrl.trim() || null,
     timezone: draft.timezone,
     currency: draft.currency.trim().toUpperCase(),
-    operationalDayStart: draft.operationalDayStart,
+    operationalDayStart: timeOfDay(draft.operationalDayStart),
     maxOccupancy: Number(draft.maxOccupancy),
     capacityPolicy: draft.capacityPolicy,
     autoReleaseSeconds: parseDuration(draft.autoRelease) ?? 0,
@@ -113,6 +117,12 @@ export function fieldsOf(draft: SettingsDraft): SettingsFields {
     creditValidDays: Number(draft.creditValidDays),
     requiredProductsEnforced: draft.requiredProductsEnforced,
   };
+}
+
+/** `7`, `7:00` and `07:00` are the same time. */
+function timeOfDay(typed: string): string {
+  const [hour = "", minute = "00"] = typed.trim().split(":");
+  return `${hour.padStart(2, "0")}:${minute}`;
 }
 
 /** Only what differs from the venue's settings. */
