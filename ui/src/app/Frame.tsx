@@ -1,8 +1,9 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Outlet, useLocation, useNavigate } from "react-router";
 import { ScanContext } from "../components/scan";
 import { VenueContext } from "../components/venueTime";
+import { OpenReceipts } from "../features/checkin/OpenReceipts";
 import { BandCard } from "./BandCard";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
@@ -28,6 +29,9 @@ export function Frame() {
     onHelp: () => setHelpOpen(true),
     onScan: (code) => void navigate(`${pathname}?card=${encodeURIComponent(code)}`),
   });
+  useEffect(() => {
+    if (pathname) focusNewView();
+  }, [pathname]);
   return (
     <VenueContext value={customs}>
       <ScanContext value={scans}>
@@ -39,9 +43,11 @@ export function Frame() {
           <Header />
           <main id="view" className="view" tabIndex={-1}>
             <StaleBanner />
-            <ErrorBoundary key={pathname}>
-              <Outlet />
-            </ErrorBoundary>
+            <OpenReceipts>
+              <ErrorBoundary key={pathname}>
+                <Outlet />
+              </ErrorBoundary>
+            </OpenReceipts>
           </main>
         </div>
         <BandCard />
@@ -49,6 +55,12 @@ export function Frame() {
       </ScanContext>
     </VenueContext>
   );
+}
+
+/** Where the keyboard goes on in a view that has just opened, unless the view itself put it somewhere. */
+function focusNewView(): void {
+  const { activeElement } = document;
+  if (activeElement === document.body || activeElement?.closest(".rail")) focusView();
 }
 
 /** Past the rail and the header, for whoever comes by keyboard. */

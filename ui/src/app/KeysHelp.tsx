@@ -7,6 +7,8 @@ export function KeysHelp({ open, onClose }: { open: boolean; onClose: () => void
   const keys = [
     ["1 – 6", t("desk.keyViews")],
     ["F2", t("desk.keyBand")],
+    ["F9", t("desk.keyCharge")],
+    ["F8", t("desk.keyUndo")],
     ["Esc", t("desk.keyClose")],
     ["?", t("desk.keyHelp")],
   ] as const;

@@ -61,6 +61,14 @@ describe("the window", () => {
     }
   });
 
+  test("the keyboard goes on in the view that was opened", async () => {
+    const { user } = await openApp("/monitor");
+    await user.click(screen.getByTestId("nav-products"));
+    await waitFor(() => expect(document.getElementById("view")).toHaveFocus());
+    await user.click(screen.getByTestId("nav-gate"));
+    await waitFor(() => expect(screen.getByTestId("gate-input")).toHaveFocus());
+  });
+
   test("a question mark explains the keys", async () => {
     const { user } = await openApp("/monitor");
     await user.keyboard("?");

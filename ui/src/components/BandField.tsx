@@ -2,6 +2,7 @@ import { useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { normaliseBarcode } from "../lib/barcode";
 import { Action } from "./Action";
+import { useScans } from "./scan";
 import "./bandField.css";
 
 interface BandFieldProps {
@@ -9,21 +10,29 @@ interface BandFieldProps {
   verb: string;
   testId: string;
   onBand: (code: string) => void;
+  /** The scanner read something that can be no code. */
+  onUnreadable: () => void;
 }
 
-/** Where a band's code is typed by hand; the scanner needs no field. */
-export function BandField({ hint, verb, testId, onBand }: BandFieldProps) {
+/** Where a band's code is typed by hand. It hears the scanner too, wherever the focus is. */
+export function BandField({ hint, verb, testId, onBand, onUnreadable }: BandFieldProps) {
   const { t } = useTranslation();
   const id = useId();
   const [text, setText] = useState("");
   const [wrong, setWrong] = useState(false);
+  const take = (code: string | null) => {
+    setWrong(code === null);
+    if (code !== null) onBand(code);
+  };
+  useScans((code) => {
+    take(code);
+    if (code === null) onUnreadable();
+  });
   const submit = (event: React.FormEvent) => {
     event.preventDefault();
     const code = normaliseBarcode(text);
-    setWrong(code === null);
-    if (code === null) return;
-    setText("");
-    onBand(code);
+    if (code !== null) setText("");
+    take(code);
   };
   return (
     <form className="band-field" onSubmit={submit}>

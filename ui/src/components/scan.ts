@@ -1,6 +1,7 @@
 import { createContext, useContext, useEffect, useRef } from "react";
 
-export type ScanListener = (code: string) => void;
+/** Gets the code, or null when what was scanned can be no code. */
+export type ScanListener = (code: string | null) => void;
 
 /** Lets one view take the scans; without one the frame shows the band's card. */
 export interface ScanDesk {

@@ -27,6 +27,14 @@ describe("the keyboard", () => {
     expect(onKeyDown.mock.calls.map(([event]) => event.key)).not.toContain("Enter");
   });
 
+  test("a short code is a scan too where nobody types, and presses nothing", () => {
+    const onKeyDown = vi.fn();
+    render(<button type="button" onKeyDown={onKeyDown} />);
+    scan("B-104", screen.getByRole("button"));
+    expect(heard.onScan).toHaveBeenCalledExactlyOnceWith("B-104");
+    expect(onKeyDown.mock.calls.map(([event]) => event.key)).not.toContain("Enter");
+  });
+
   test("takes out of a field what the scanner typed into it", () => {
     render(<Amount />);
     const field = screen.getByRole<HTMLInputElement>("textbox");

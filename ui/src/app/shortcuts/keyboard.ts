@@ -1,8 +1,11 @@
 import { type FieldMemory, rememberField, restoreField } from "./fieldMemory";
-import { type Heard, hearKey, NO_BURST } from "./wedge";
+import { type Heard, hearKey, LEAST_ELSEWHERE, LEAST_IN_FIELD, NO_BURST } from "./wedge";
 
 /** A lone key is a shortcut only when nothing follows it this soon: else it was the first of a scan. */
 const ALONE_MS = 120;
+
+/** No scanner and no field knows them. */
+const FUNCTION_KEYS: ReadonlySet<string> = new Set(["F2", "F8", "F9"]);
 
 interface KeyboardListener {
   onScan(text: string): void;
@@ -29,7 +32,8 @@ export function listenToKeyboard(listener: KeyboardListener): () => void {
       event.preventDefault();
       listener.onAltDigit(digit);
     } else if (!isChord(event)) {
-      const heard = hearKey(burst, event.key, event.timeStamp);
+      const least = isTyping(event.target) ? LEAST_IN_FIELD : LEAST_ELSEWHERE;
+      const heard = hearKey(burst, event.key, event.timeStamp, least);
       burst = heard.burst;
       follow(heard, event);
     }
@@ -62,7 +66,7 @@ function isChord(event: KeyboardEvent): boolean {
 }
 
 function isLone(heard: Heard, event: KeyboardEvent): boolean {
-  if (event.key === "F2") return true;
+  if (FUNCTION_KEYS.has(event.key)) return true;
   return (
     heard.began && !isTyping(event.target) && !document.querySelector("[role=dialog], [role=alertdialog]")
   );

@@ -8,7 +8,7 @@ interface Shortcuts {
   onView: (number: number) => void;
   onHelp: () => void;
   /** A scan that no view took. */
-  onScan: ScanListener;
+  onScan: (code: string) => void;
 }
 
 /** Runs the shortcuts and gives each scan to the view that takes scans, else to `onScan`. */
@@ -27,10 +27,13 @@ export function useShortcuts(shortcuts: Shortcuts): ScanDesk {
           if (key >= "1" && key <= "9") latest.current.onView(Number(key));
           if (key === "?") latest.current.onHelp();
           if (key === "F2") focusBandField();
+          if (key === "F8" || key === "F9") press(key);
         },
         onScan: (text) => {
           const code = normaliseBarcode(text);
-          if (code) (takers.current.at(-1) ?? latest.current.onScan)(code);
+          const taker = takers.current.at(-1);
+          if (taker) taker(code);
+          else if (code) latest.current.onScan(code);
         },
       }),
     [],
@@ -47,6 +50,12 @@ export function useShortcuts(shortcuts: Shortcuts): ScanDesk {
     }),
     [],
   );
+}
+
+/** Presses the button of this view that has `key`, unless something floats over the view. */
+function press(key: string): void {
+  if (document.querySelector("[role=dialog], [role=alertdialog]")) return;
+  document.querySelector<HTMLElement>(`[data-key="${key}"]:not(:disabled)`)?.click();
 }
 
 function focusBandField(): void {

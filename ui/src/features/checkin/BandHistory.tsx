@@ -9,9 +9,9 @@ import { majorToMinor } from "../../lib/money";
 export function BandHistory({ lines }: { lines: readonly TransactionWithRelations[] }) {
   const { t } = useTranslation();
   const customs = useCustoms();
-  const latest = lines[0];
-  if (!latest) return <p className="quiet">{t("checkin.boughtNothing")}</p>;
   const standing = lines.filter((line) => line.status !== "refunded").slice(0, 4);
+  const latest = standing[0] ?? lines[0];
+  if (!latest) return <p className="quiet">{t("checkin.boughtNothing")}</p>;
   const summary = standing.map((line) => `${line.quantity} × ${line.product.name}`).join(", ");
   return (
     <details className="band-history">

@@ -1,6 +1,7 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { aVenue, NOW, openApp, scan, sent, stopClock } from "../../test/openApp";
+import { NOW } from "../../test/now";
+import { aVenue, openApp, scan, sent, stopClock } from "../../test/openApp";
 
 beforeEach(stopClock);
 
@@ -111,6 +112,59 @@ describe("Check-in", () => {
     expect(await screen.findByText("B-900 has an unfinished receipt.")).toBeInTheDocument();
     await user.click(screen.getByRole("button", { name: "Bring back" }));
     await waitFor(() => expect(screen.getByTestId("charge")).toHaveTextContent("Charge €15.50"));
+  });
+
+  test("an unfinished receipt outlives a look at another view", async () => {
+    const { user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    await user.click(screen.getByTestId("nav-monitor"));
+    await user.click(screen.getByTestId("nav-checkin"));
+    await user.click(await screen.findByRole("button", { name: "Bring back" }));
+    await waitFor(() => expect(screen.getByTestId("charge")).toHaveTextContent("Charge €15.50"));
+  });
+
+  test("after a charge there is nothing to press where the charge was", async () => {
+    const { user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    await user.click(screen.getByTestId("charge"));
+    const answer = await screen.findByTestId("checkin-answer");
+    const foot = within(answer).getByText("Ready for the next scan");
+    expect(foot.parentElement?.lastElementChild).toBe(foot);
+    expect(within(foot).queryByRole("button")).toBeNull();
+  });
+
+  test("keys charge and undo", async () => {
+    const { ipc, user } = await openApp("/checkin?band=B-900");
+    await user.click(await pick("1 hour"));
+    await user.keyboard("{F9}");
+    await screen.findByRole("button", { name: /^Undo/ });
+    await user.keyboard("{F8}");
+    expect(await screen.findByText("Sale undone")).toBeInTheDocument();
+    expect(sent(ipc).map(({ command }) => command.type)).toEqual([
+      "session.checkin",
+      "transaction.correct",
+      "transaction.correct",
+    ]);
+  });
+
+  test("a scan that can be no code takes the last band away, and says so", async () => {
+    await openApp("/checkin?band=B-104");
+    expect(await screen.findByRole("heading", { name: "B-104" })).toBeInTheDocument();
+    scan("X".repeat(65), document.body);
+    expect(await screen.findByRole("alert")).toHaveTextContent("This is not a band's code.");
+    expect(screen.queryByRole("heading", { name: "B-104" })).toBeNull();
+  });
+
+  test("the time beside what was bought is that of a sale that stands", async () => {
+    const ipc = aVenue();
+    const [half] = ipc.venue.products;
+    await openApp("/checkin?band=B-108", ipc);
+    const bought = (await screen.findByText(/^Bought: /)).textContent;
+    const products = [{ id: half?.id, quantity: 1 }];
+    await act(async () => ipc.elsewhere({ type: "session.checkin", barcodeId: "B-108", products }));
+    const transactionId = ipc.venue.transactions[0]?.id;
+    await act(async () => ipc.elsewhere({ type: "transaction.correct", transactionId }));
+    expect(screen.getByText(/^Bought: /)).toHaveTextContent(bought ?? "");
   });
 
   test("the band changes by itself when another desk sells to it", async () => {

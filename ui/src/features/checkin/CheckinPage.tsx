@@ -1,14 +1,13 @@
-import { useReducer } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { BandField } from "../../components/BandField";
-import { useScans } from "../../components/scan";
 import { useCustoms } from "../../components/venueTime";
 import { WhenReady } from "../../components/WhenReady";
 import { useVenueQuery } from "../../ipc/useVenueQuery";
 import { BandPanel } from "./BandPanel";
-import { cart, linesOf, NO_BAND, preselect, priced } from "./cart";
+import { linesOf, NO_BAND, parkedBeside, preselect, priced } from "./cart";
 import { useDesk } from "./commands";
+import { useReceipts } from "./OpenReceipts";
 import { ProductGrid } from "./ProductGrid";
 import { Receipt } from "./Receipt";
 import { SaleAnswer } from "./SaleAnswer";
@@ -19,7 +18,7 @@ export function CheckinPage() {
   const { t } = useTranslation();
   const [search, setSearch] = useSearchParams();
   const band = search.get("band");
-  const [receipts, change] = useReducer(cart, {});
+  const [receipts, change] = useReceipts();
   const desk = useDesk();
   const products = useVenueQuery(["products"]);
   const session = useVenueQuery(band === null ? null : ["playerSession", band]);
@@ -30,13 +29,17 @@ export function CheckinPage() {
   const preselected = preselect(products.data ?? [], history.data ?? [], session.data?.id ?? null);
   const lines = linesOf(receipts, key, preselected);
   const receipt = priced(lines, products.data ?? [], decimals);
-  const parked = Object.keys(receipts).find((other) => other !== key && other !== NO_BAND) ?? null;
+  const parked = parkedBeside(receipts, key);
 
   const load = (code: string) => {
     desk.dismiss();
     setSearch({ band: code });
   };
-  useScans(load);
+  /** Whoever stands at the desk now is not the band that was loaded before. */
+  const unload = () => {
+    desk.dismiss();
+    setSearch({});
+  };
   const setQuantity = (productId: string, quantity: number) => {
     if (desk.charging) return;
     desk.dismiss();
@@ -60,7 +63,13 @@ export function CheckinPage() {
     <div className="page checkin">
       <h1 className="visually-hidden">{t("checkin.title")}</h1>
       <section className="checkin-left">
-        <BandField hint={t("checkin.bandHint")} verb={t("checkin.load")} testId="band-input" onBand={load} />
+        <BandField
+          hint={t("checkin.bandHint")}
+          verb={t("checkin.load")}
+          testId="band-input"
+          onBand={load}
+          onUnreadable={unload}
+        />
         <BandPanel band={band} session={session} history={history} />
         <WhenReady of={products}>
           {(data) => <ProductGrid products={data} lines={lines} onQuantity={setQuantity} />}

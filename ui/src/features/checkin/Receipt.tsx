@@ -77,6 +77,8 @@ export function Receipt({
           isDisabled={missing !== null}
           onPress={onCharge}
           data-testid="charge"
+          data-key="F9"
+          aria-keyshortcuts="F9"
         >
           {missing ?? t("checkin.charge", { amount: formatMinor(receipt.totalMinor, customs) })}
         </Action>

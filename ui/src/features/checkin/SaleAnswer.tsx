@@ -26,7 +26,10 @@ interface SaleAnswerProps {
   onClose: () => void;
 }
 
-/** What became of the charge, large enough for the guest to read along. */
+/**
+ * What became of the charge, large enough for the guest to read along. Where the charge button was there is nothing to
+ * press: the second half of a double tap must not take the undo away.
+ */
 export function SaleAnswer({ answer, undoing, onUndo, onClose }: SaleAnswerProps) {
   const { t } = useTranslation();
   const { title, help } = useWords(answer);
@@ -38,7 +41,7 @@ export function SaleAnswer({ answer, undoing, onUndo, onClose }: SaleAnswerProps
         <Icon aria-hidden />
         <p className="sale-answer-title figure">{title}</p>
         {help.map((sentence) => (
-          <p key={sentence} className="figure sale-answer-help">
+          <p key={sentence} className="sale-answer-help">
             {sentence}
           </p>
         ))}
@@ -50,6 +53,7 @@ export function SaleAnswer({ answer, undoing, onUndo, onClose }: SaleAnswerProps
         <Action look="plain" size="large" onPress={onClose}>
           {t(answer.kind === "refused" ? "checkin.back" : "checkin.next")}
         </Action>
+        <p className="sale-answer-ready">{t("checkin.readyNext")}</p>
       </div>
     </div>
   );
@@ -88,7 +92,7 @@ function Undo({ busy, onUndo }: { busy: boolean; onUndo: () => void }) {
   }, []);
   if (left === 0 && !busy) return null;
   return (
-    <Action icon={Undo2} size="large" busy={busy} onPress={onUndo}>
+    <Action icon={Undo2} size="large" busy={busy} onPress={onUndo} data-key="F8" aria-keyshortcuts="F8">
       {busy ? t("checkin.undoing") : t("checkin.undo")}
       <span className="undo-left figure" aria-hidden>
         {left}

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { busyVenue } from "../../ipc/fake/seed";
-import { NOW } from "../../test/openApp";
+import { NOW } from "../../test/now";
 import {
   byFavour,
   type CartAction,
@@ -10,6 +10,7 @@ import {
   linesOf,
   MAX_LINES,
   MAX_QUANTITY,
+  parkedBeside,
   preselect,
   priced,
   type Receipts,
@@ -63,6 +64,14 @@ describe("the receipt", () => {
     const lines = linesOf({}, "B-1", [{ productId: "socks", quantity: 1 }]);
     const without = cart({}, set("B-1", lines, "socks", 0));
     expect(linesOf(without, "B-1", [{ productId: "socks", quantity: 1 }])).toEqual([]);
+  });
+
+  test("an unfinished receipt of another band is found, an emptied one is none", () => {
+    const emptied = cart({}, set("B-2", [{ productId: "socks", quantity: 1 }], "socks", 0));
+    expect(parkedBeside(emptied, "B-1")).toBeNull();
+    const begun = cart(emptied, set("B-3", [], "socks", 1));
+    expect(parkedBeside(begun, "B-1")).toBe("B-3");
+    expect(parkedBeside(begun, "B-3")).toBeNull();
   });
 
   test("a required product is preselected unless this visit has it", () => {

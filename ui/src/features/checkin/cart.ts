@@ -44,6 +44,14 @@ export function linesOf(receipts: Receipts, band: string, preselected: readonly 
   return receipts[band] ?? [...begun, ...preselected.filter((line) => !picked.has(line.productId))];
 }
 
+/** Another band whose receipt was left with something in it. */
+export function parkedBeside(receipts: Receipts, band: string): string | null {
+  const parked = Object.entries(receipts).find(
+    ([other, lines]) => other !== band && other !== NO_BAND && lines.length > 0,
+  );
+  return parked?.[0] ?? null;
+}
+
 /** Required products that the band has not bought in this visit. */
 export function preselect(
   products: readonly Product[],

@@ -1,6 +1,7 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { aVenue, NOW, openApp, scan, sent, stopClock } from "../../test/openApp";
+import { NOW } from "../../test/now";
+import { aVenue, openApp, scan, sent, stopClock } from "../../test/openApp";
 import { isEcho, verbForScan } from "./scans";
 
 beforeEach(stopClock);
@@ -53,6 +54,14 @@ describe("Gate", () => {
     await type(user, code);
     await answered("stop", words);
     expect(ipc.venue.sessions.find((session) => session.barcodeId === "B-108")?.status).toBe("waiting");
+  });
+
+  test("STOP for a scan that can be no code", async () => {
+    const { ipc } = await openApp("/gate");
+    await row("B-108");
+    scan("X".repeat(65), document.body);
+    await answered("stop", "This is not a band's code.");
+    expect(sent(ipc)).toEqual([]);
   });
 
   test("takes a scan whatever has the focus", async () => {

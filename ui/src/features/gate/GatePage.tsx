@@ -1,13 +1,12 @@
-import { useCallback, useMemo, useState } from "react";
+import { memo, useCallback, useDeferredValue, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BandField } from "../../components/BandField";
-import { useScans } from "../../components/scan";
 import { sound } from "../../components/sound";
 import { WhenReady } from "../../components/WhenReady";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 import { useVenueQuery } from "../../ipc/useVenueQuery";
 import { byUrgency } from "../../lib/clock";
-import { type GateAnswer, useGateScans } from "./commands";
+import { type GateAnswer, unreadable, useGateScans } from "./commands";
 import { GateList } from "./GateList";
 import { LastScan } from "./LastScan";
 import "./gate.css";
@@ -23,7 +22,6 @@ export function GatePage() {
     if (next.outcome === "go" || next.outcome === "stop" || next.outcome === "out") sound(next.outcome);
   }, []);
   const scan = useGateScans(show);
-  useScans(scan);
 
   return (
     <div className="page gate">
@@ -32,7 +30,13 @@ export function GatePage() {
         <LastScan answer={answer} />
         <div className="gate-side panel">
           {stats && <FreePlaces free={Math.max(0, stats.maxOccupancy - stats.currentOccupancy)} />}
-          <BandField hint={t("gate.bandHint")} verb={t("gate.board")} testId="gate-input" onBand={scan} />
+          <BandField
+            hint={t("gate.bandHint")}
+            verb={t("gate.board")}
+            testId="gate-input"
+            onBand={scan}
+            onUnreadable={() => show(unreadable())}
+          />
         </div>
       </section>
       <WhenReady of={sessions}>{(data) => <Lists sessions={data} onAnswer={show} />}</WhenReady>
@@ -49,13 +53,17 @@ function FreePlaces({ free }: { free: number }) {
   );
 }
 
-function Lists({
-  sessions,
-  onAnswer,
-}: {
-  sessions: PlayerSession[];
+interface ListsProps {
+  sessions: readonly PlayerSession[];
   onAnswer: (answer: GateAnswer) => void;
-}) {
+}
+
+/** The three lists. A burst of changes is drawn behind what a hand or a scanner does meanwhile. */
+function Lists({ sessions, onAnswer }: ListsProps) {
+  return <DeferredLists sessions={useDeferredValue(sessions)} onAnswer={onAnswer} />;
+}
+
+const DeferredLists = memo(function DeferredLists({ sessions, onAnswer }: ListsProps) {
   const { t } = useTranslation();
   const { waiting, paused, playing } = useMemo(() => byStatus(sessions), [sessions]);
   return (
@@ -84,7 +92,7 @@ function Lists({
       </div>
     </div>
   );
-}
+});
 
 function byStatus(sessions: readonly PlayerSession[]) {
   const sorted = [...sessions].sort(byUrgency);

@@ -13,6 +13,12 @@ export type GateAnswer =
   | { outcome: "stop"; band: string; at: number; rejection: Rejection }
   | { outcome: "checking" | "saved"; band: string; at: number };
 
+/** The answer to a scan that can be no code: it must not pass as silence. */
+export function unreadable(): GateAnswer {
+  const rejection = { code: "invalid_barcode", message: "", details: {} };
+  return { outcome: "stop", band: "", at: Date.now(), rejection };
+}
+
 function answerTo(verb: Verb, band: string, outcome: Outcome, at: number): GateAnswer {
   if (outcome.kind === "refused") return { outcome: "stop", band, at, rejection: outcome.rejection };
   if (outcome.kind === "saved") return { outcome: "saved", band, at };

@@ -44,6 +44,7 @@ export const desk = {
       "The sale of {{amount}} to {{code}} is saved on this desk. The server has not answered yet. Do not charge again.",
     refused: "Not sold",
     next: "Next band",
+    readyNext: "Ready for the next scan",
     back: "Back to the receipt",
     badBand: "This is not a band's code. Scan it again.",
   },

@@ -67,6 +67,8 @@ export const frame = {
     keyViews: "Open a view (also Alt and the number)",
     keyHelp: "Show this help",
     keyBand: "Go to the band field",
+    keyCharge: "Charge",
+    keyUndo: "Undo the sale just made",
     keyClose: "Close what is open",
     scanner:
       "The scanner works on every view: at Check-in a scan loads the band, at the Gate it boards, everywhere else it shows the band's card.",

@@ -46,6 +46,7 @@ export const desk: typeof source = {
       "La venta de {{amount}} a {{code}} está guardada en este puesto. El servidor aún no ha respondido. No vuelvas a cobrar.",
     refused: "No vendido",
     next: "Siguiente pulsera",
+    readyNext: "Ya puedes leer la siguiente",
     back: "Volver al tique",
     badBand: "Esto no es el código de una pulsera. Léela otra vez.",
   },

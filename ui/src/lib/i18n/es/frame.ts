@@ -69,6 +69,8 @@ export const frame: typeof source = {
     keyViews: "Abrir una vista (también Alt y el número)",
     keyHelp: "Mostrar esta ayuda",
     keyBand: "Ir al campo de la pulsera",
+    keyCharge: "Cobrar",
+    keyUndo: "Deshacer la venta recién hecha",
     keyClose: "Cerrar lo que esté abierto",
     scanner:
       "El lector funciona en todas las vistas: en Venta carga la pulsera, en Acceso la deja pasar, y en las demás muestra su ficha.",
