@@ -174,6 +174,8 @@ impl Console {
         let view = first_view(loaded, clock.as_ref(), notices);
         let (inputs, inputs_out) = mpsc::unbounded_channel();
         let core = Core::new(Parts { rest, clock, chance: chance.clone(), cache, outbox, view, device, inputs });
+        let (of_before, path) = (core.clone(), data_dir.join("cache.sqlite"));
+        drop(tokio::task::spawn_blocking(move || of_before.check_file_of_before(&path)));
         let (news, news_out) = mpsc::channel(NEWS);
         let (orders, orders_out) = mpsc::channel(ORDERS);
         let (applied, applied_out) = watch::channel(None);
@@ -414,6 +416,7 @@ fn first_view(loaded: Loaded, clock: &dyn Clock, notices: Vec<String>) -> View {
         link: LinkState::Offline,
         is_own_server: false,
         agreed: false,
+        file_checked: false,
         file_differs: false,
         clock: venue_clock,
         last_sync_at,

@@ -3,7 +3,10 @@
 //! Locks are held for one short, synchronous piece of work and never across an `await`; where two are held,
 //! the order is file, then [`View`], then [`Desk`].
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use gangway_domain::{
     ids::{Epoch, Seq},
@@ -46,6 +49,8 @@ pub(crate) struct View {
     pub(crate) is_own_server: bool,
     /// The hashes agreed on this link.
     pub(crate) agreed: bool,
+    /// The rows on disk are known to be those that were committed; looked at after the start.
+    pub(crate) file_checked: bool,
     /// The file was found changed, and is not repaired yet.
     pub(crate) file_differs: bool,
     /// Venue time.
@@ -285,7 +290,7 @@ impl Core {
             clock_offset_ms: view.clock.offset_ms(),
             clock_uncertainty_ms: view.clock.uncertainty_ms(),
             state_hash: view.hash.clone(),
-            in_sync: view.agreed && !view.file_differs,
+            in_sync: view.agreed && view.file_checked && !view.file_differs,
             last_sync_at: view.last_sync_at.map(VenueTime::to_iso),
             offline_since: view.offline_since.map(VenueTime::to_iso),
             hash_mismatches: metrics.link.hash_mismatches,
@@ -295,6 +300,32 @@ impl Core {
             device: self.device.clone(),
             metrics,
         }
+    }
+
+    /// Looks whether the rows on disk are those that were committed before the start.
+    pub(crate) fn check_file_of_before(&self, path: &Path) {
+        let as_committed = Cache::is_as_committed(path).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the cache file can't be checked");
+            false
+        });
+        let now = self.venue_now();
+        {
+            let mut view = self.view_mut();
+            // A snapshot replaced them meanwhile.
+            if view.file_checked {
+                return;
+            }
+            view.file_checked = true;
+            if !as_committed {
+                view.file_differs = true;
+                view.found(FoundBy::AtStart, now);
+            }
+        }
+        if !as_committed {
+            tracing::warn!("the rows on disk are not those that were committed; they are repaired from the server");
+            self.input(Input::FileDiffers);
+        }
+        self.status_moved();
     }
 
     /// Looks whether somebody else changed the cache file, and says so to the synchronisation.

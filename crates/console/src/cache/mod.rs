@@ -3,9 +3,10 @@
 //! Everything in it can be had again from the server, so a file that can't be read is set aside and built
 //! anew, and said so. Rows and cursor commit in one transaction; a snapshot is loaded into a table beside
 //! the rows and swapped in at its end. The state hash follows each change and is recomputed from the rows
-//! at the start, so that a cell that somebody changed is found (`sync.md` rules 5 and 9).
+//! after the start, so that a cell that somebody changed is found (`sync.md` rules 5 and 9).
 
 mod difference;
+mod fold;
 mod schema;
 mod staging;
 
@@ -24,6 +25,7 @@ use thiserror::Error;
 use crate::sync::{effect::Unit, message::RowChange, state::Held};
 
 pub use difference::{DIFFERENCES_MAX, RowDifference};
+pub(crate) use fold::Fold;
 
 /// The cache can't be used as it is.
 #[derive(Debug, Error)]
@@ -77,9 +79,9 @@ pub struct Loaded {
     pub venue_id: Option<String>,
     /// The rows; none before the first snapshot, or without settings among them.
     pub venue: Option<Venue>,
-    /// The hash of the rows as they are.
+    /// The hash that was recorded with the rows; whether it is theirs is for [`Cache::is_as_committed`] to say.
     pub hash: StateHash,
-    /// The rows are not those that were committed.
+    /// It shows at once that the rows are not those that were committed.
     pub tampered: bool,
     /// Rows that this version can't read; they count in the hash and show nowhere.
     pub unreadable: u64,
@@ -128,73 +130,45 @@ impl Cache {
         &self.path
     }
 
-    /// Reads every row, and recomputes the hash from them.
+    /// Reads every row.
     ///
     /// # Errors
     /// The file can't be read.
     pub fn load(&mut self) -> Result<Loaded, CacheError> {
-        let (held, recorded) = self.held_and_hash()?;
-        let mut rows = Vec::new();
+        let (held, recorded) = held_and_hash(&self.connection)?;
+        let mut fold = Fold::default();
         let mut unreadable = 0;
-        let hash = self.each_row(|collection, id, text| {
-            let change = RowChange { collection: collection.to_owned(), id: id.to_owned(), row: Some(text.into()) };
-            match change.typed() {
-                Ok(change) => rows.extend(change.and_then(|change| change.row)),
-                Err(_) => unreadable += 1,
-            }
-        });
-        let tampered = match &hash {
-            Ok(hash) => held.is_some() && recorded != Some(hash.to_hex()),
-            Err(CacheError::Row(_)) => true,
-            Err(_) => false,
-        };
-        // Rows that are no JSON have no hash: whatever is recorded, it is not theirs.
-        let hash = match hash {
-            Err(CacheError::Row(_)) => StateHash::default(),
-            other => other?,
-        };
+        each_row(&self.connection, |collection, id, text| match typed_row(collection, id, text) {
+            Ok(row) => row.into_iter().for_each(|row| fold.add(row)),
+            Err(_) => unreadable += 1,
+        })?;
+        let recorded = recorded.and_then(|hash| StateHash::from_hex(&hash).ok());
+        let hash = recorded.unwrap_or_default();
         self.hash = hash;
-        let venue = if held.is_some() { Venue::from_rows(rows).ok() } else { None };
+        let venue = if held.is_some() { fold.finish() } else { None };
         let (venue_id, last_sync_at, clock_offset_ms): (Option<String>, Option<i64>, i64) =
             self.connection.query_row("SELECT venue_id, last_sync_at, clock_offset_ms FROM meta", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let tampered = tampered || (held.is_some() && venue.is_none());
+        let tampered = held.is_some() && (venue.is_none() || recorded.is_none());
         let last_sync_at = last_sync_at.map(VenueTime);
         Ok(Loaded { held, venue_id, venue, hash, tampered, unreadable, last_sync_at, clock_offset_ms })
     }
 
-    fn each_row(&self, mut visit: impl FnMut(&str, &str, &str)) -> Result<StateHash, CacheError> {
-        let mut hash = StateHash::default();
-        let mut broken = None;
-        let mut statement = self.connection.prepare("SELECT collection, id, row FROM rows")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (collection, id, text) = (row.get_ref(0)?.as_str(), row.get_ref(1)?.as_str(), row.get_ref(2)?.as_str());
-            let not_text = |_| CacheError::Place;
-            let (collection, id, text) =
-                (collection.map_err(not_text)?, id.map_err(not_text)?, text.map_err(not_text)?);
-            visit(collection, id, text);
-            if let Err(error) = hash.add(collection, id, text) {
-                broken = Some(error);
-            }
+    /// Whether the rows in the file are those whose hash was recorded with them. Reads them in one transaction
+    /// on a connection of its own, so that it holds nobody up: canonical forms take most of a start.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn is_as_committed(path: &Path) -> Result<bool, CacheError> {
+        let mut connection = schema::open_to_read(path)?;
+        let transaction = connection.transaction()?;
+        let (held, recorded) = held_and_hash(&transaction)?;
+        match hash_of_rows(&transaction) {
+            Ok(hash) => Ok(held.is_none() || recorded == Some(hash.to_hex())),
+            Err(CacheError::Row(_) | CacheError::Place) => Ok(false),
+            Err(error) => Err(error),
         }
-        match broken {
-            Some(error) => Err(error.into()),
-            None => Ok(hash),
-        }
-    }
-
-    fn held_and_hash(&self) -> Result<(Option<Held>, Option<String>), CacheError> {
-        type Meta = (Option<String>, Option<i64>, Option<String>, Option<String>);
-        let (epoch, cursor, event_id, hash): Meta =
-            self.connection.query_row("SELECT epoch, cursor, event_id, state_hash FROM meta", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
-        let (Some(epoch), Some(cursor)) = (epoch, cursor) else { return Ok((None, None)) };
-        let seq = Seq::try_from(cursor).map_err(|_| CacheError::Place)?;
-        let held = Held { position: Position { epoch: Epoch(epoch), seq }, event_id: event_id.map(EventId) };
-        Ok((Some(held), hash))
     }
 
     /// Where the file says that it stands.
@@ -202,7 +176,7 @@ impl Cache {
     /// # Errors
     /// The file can't be read.
     pub fn held(&self) -> Result<Option<Held>, CacheError> {
-        Ok(self.held_and_hash()?.0)
+        Ok(held_and_hash(&self.connection)?.0)
     }
 
     /// The hash of the rows, as it followed their changes.
@@ -258,8 +232,8 @@ impl Cache {
             return Ok(false);
         }
         self.data_version = version;
-        let (stands, _) = self.held_and_hash()?;
-        let same = match self.each_row(|_, _, _| {}) {
+        let (stands, _) = held_and_hash(&self.connection)?;
+        let same = match hash_of_rows(&self.connection) {
             Ok(hash) => hash == self.hash && stands.as_ref() == held,
             Err(CacheError::Row(_) | CacheError::Place) => false,
             Err(error) => return Err(error),
@@ -276,6 +250,39 @@ impl Cache {
         self.connection.close().map_err(|(_, error)| error)?;
         Ok(())
     }
+}
+
+fn each_row(connection: &Connection, mut visit: impl FnMut(&str, &str, &str)) -> Result<(), CacheError> {
+    let mut statement = connection.prepare("SELECT collection, id, row FROM rows")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| row.get_ref(column)?.as_str().map_err(|_| CacheError::Place);
+        visit(text(0)?, text(1)?, text(2)?);
+    }
+    Ok(())
+}
+
+fn hash_of_rows(connection: &Connection) -> Result<StateHash, CacheError> {
+    let mut hash = StateHash::default();
+    let mut broken = None;
+    each_row(connection, |collection, id, text| {
+        if let Err(error) = hash.add(collection, id, text) {
+            broken = Some(error);
+        }
+    })?;
+    broken.map_or(Ok(hash), |error| Err(error.into()))
+}
+
+fn held_and_hash(connection: &Connection) -> Result<(Option<Held>, Option<String>), CacheError> {
+    type Meta = (Option<String>, Option<i64>, Option<String>, Option<String>);
+    let (epoch, cursor, event_id, hash): Meta =
+        connection.query_row("SELECT epoch, cursor, event_id, state_hash FROM meta", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+    let (Some(epoch), Some(cursor)) = (epoch, cursor) else { return Ok((None, None)) };
+    let seq = Seq::try_from(cursor).map_err(|_| CacheError::Place)?;
+    let held = Held { position: Position { epoch: Epoch(epoch), seq }, event_id: event_id.map(EventId) };
+    Ok((Some(held), hash))
 }
 
 fn data_version(connection: &Connection) -> Result<i64, CacheError> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::CacheError;
 
@@ -70,6 +70,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
         _ => return Err(useless("it is no cache of this program")),
     }
     connection.execute("UPDATE meta SET clean = 0", [])?;
+    Ok(connection)
+}
+
+/// Opens what this process has open already, to read.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, CacheError> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
     Ok(connection)
 }
 

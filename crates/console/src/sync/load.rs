@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{effect::SnapshotReason, message::Malformed, state::Held};
 use crate::{
-    cache::{CacheError, RowDifference, typed_row},
+    cache::{CacheError, Fold, RowDifference, typed_row},
     core::Core,
     net::{
         RestError,
@@ -80,7 +80,7 @@ struct Loading<'a> {
     end: Option<u64>,
     batch: Vec<SnapshotRow>,
     count: u64,
-    rows: Vec<gangway_domain::rows::Row>,
+    fold: Fold,
     unreadable: u64,
     hash: StateHash,
 }
@@ -95,7 +95,7 @@ impl<'a> Loading<'a> {
             end: None,
             batch: Vec::new(),
             count: 0,
-            rows: Vec::new(),
+            fold: Fold::default(),
             unreadable: 0,
             hash: StateHash::default(),
         })
@@ -122,7 +122,7 @@ impl<'a> Loading<'a> {
                 SnapshotLine::Row(row) => {
                     self.count += 1;
                     match typed_row(&row.collection, &row.id, &row.row) {
-                        Ok(typed) => self.rows.extend(typed),
+                        Ok(typed) => typed.into_iter().for_each(|row| self.fold.add(row)),
                         // The server's truth, and of the hash; this version just can't show it.
                         Err(error) => {
                             tracing::warn!(%error, "a row of the snapshot can't be read");
@@ -157,7 +157,7 @@ impl<'a> Loading<'a> {
         if says != self.count {
             return Err(LoadError::Rows { has: self.count, says });
         }
-        let venue = Venue::from_rows(self.rows).map_err(|_| LoadError::NoSettings)?;
+        let venue = self.fold.finish().ok_or(LoadError::NoSettings)?;
         let differences = match reason {
             SnapshotReason::Behind => Vec::new(),
             // What differed is for the report; not being able to say it must not stop the repair.

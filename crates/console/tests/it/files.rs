@@ -62,9 +62,10 @@ async fn a_cell_that_is_changed_between_two_runs_is_found_said_and_repaired() {
     tamper(folder.path());
     venue.set_online(false);
     let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    until("known before there is a server", || desk.sync_status().differs.is_some()).await;
     let status = desk.sync_status();
     assert!(!status.in_sync);
-    assert_eq!(status.differs.expect("a report").found, FoundBy::AtStart, "known before there is a server");
+    assert_eq!(status.differs.expect("a report").found, FoundBy::AtStart);
     venue.set_online(true);
     desk.until_live().await;
     let report = desk.sync_status().differs.expect("a report");

@@ -111,6 +111,7 @@ impl Driver {
             view.venue_id = staged.venue_id.or(view.venue_id.take());
             view.hash = Some(staged.hash.to_hex());
             view.last_sync_at = Some(now);
+            view.file_checked = true;
             view.file_differs = false;
             if let Some(report) = view.differs.as_mut().filter(|report| report.repaired_at.is_none()) {
                 report.repaired_at = Some(now.to_iso());
