@@ -1,7 +1,8 @@
 import { act, screen, waitFor } from "@testing-library/react";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { holdOrder } from "../../components/heldOrder";
-import { aVenue, NOW, openApp, stopClock } from "../../test/openApp";
+import { NOW } from "../../test/now";
+import { aVenue, openApp, stopClock } from "../../test/openApp";
 
 beforeEach(stopClock);
 
