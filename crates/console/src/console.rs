@@ -212,9 +212,10 @@ impl Console {
         Answer { data, freshness: view.freshness() }
     }
 
-    /// `subscriber` looks at these keys, until it lets go of them as often.
-    pub fn subscribe(&self, subscriber: &str, keys: Vec<QueryKey>) {
-        self.inner.core.desk().subscriptions.add(subscriber, keys);
+    /// `subscriber` looks at these keys, until it lets go of them as often. Says how many were too many and
+    /// are not pushed.
+    pub fn subscribe(&self, subscriber: &str, keys: Vec<QueryKey>) -> usize {
+        self.inner.core.desk().subscriptions.add(subscriber, keys)
     }
 
     /// `subscriber` lets go of these keys.

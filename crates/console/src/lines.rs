@@ -152,10 +152,10 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
             fields(&executed)
         }
         "query" => fields(&console.query(&QueryKey::parse(read::<Key>(line)?.key)?)),
-        "subscribe" => {
-            console.subscribe(SUBSCRIBER, keys(read::<Keys>(line)?.keys)?);
-            Ok(json!({}))
-        }
+        "subscribe" => match console.subscribe(SUBSCRIBER, keys(read::<Keys>(line)?.keys)?) {
+            0 => Ok(json!({})),
+            too_many => Err(ConsoleError::InvalidRequest(format!("{too_many} keys are too many and are not pushed."))),
+        },
         "unsubscribe" => {
             console.unsubscribe(SUBSCRIBER, keys(read::<Keys>(line)?.keys)?);
             Ok(json!({}))

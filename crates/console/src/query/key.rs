@@ -63,6 +63,9 @@ impl Topic {
     }
 }
 
+/// The longest code of a band or id of a visit in a key.
+const WHO_MAX_BYTES: usize = 1_024;
+
 /// A key as the window wrote it: what is pushed carries exactly this.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
@@ -82,6 +85,10 @@ impl QueryKey {
             ["dashboardStats"] => vec![Topic::DashboardStats],
             ["performanceMetrics"] => vec![Topic::PerformanceMetrics],
             ["activeSessions"] => vec![Topic::ActiveSessions],
+            // No code and no id is so long, and a key is kept as it was written.
+            [_, who] if who.len() > WHO_MAX_BYTES => {
+                return Err(ConsoleError::InvalidKey("there is no band and no visit with so long a name".to_owned()));
+            }
             // The text may be a visit's id or a band's code; what is pushed for either concerns this key.
             ["playerSession", who] => {
                 let session = Topic::Session(SessionId::from(*who));
@@ -151,7 +158,15 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused_with_a_code() {
-        for bad in [&[][..], &["nope"], &["playerSession"], &["products", "x"], &["checkinHistory", ""]] {
+        let long = "x".repeat(WHO_MAX_BYTES + 1);
+        for bad in [
+            &[][..],
+            &["nope"],
+            &["playerSession"],
+            &["playerSession", &long],
+            &["products", "x"],
+            &["checkinHistory", ""],
+        ] {
             assert_eq!(parse(bad).map_err(|error| error.code()), Err("invalid_key"), "{bad:?}");
         }
     }

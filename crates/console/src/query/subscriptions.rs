@@ -15,11 +15,13 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// `subscriber` looks at `keys` too.
-    pub fn add(&mut self, subscriber: &str, keys: Vec<QueryKey>) {
+    /// `subscriber` looks at `keys` too. Says how many were too many and are not pushed.
+    pub fn add(&mut self, subscriber: &str, keys: Vec<QueryKey>) -> usize {
+        let mut too_many = 0;
         let of_subscriber = self.subscribers.entry(subscriber.to_owned()).or_default();
         for key in keys {
             if of_subscriber.len() >= KEYS_PER_SUBSCRIBER && !of_subscriber.contains_key(&key) {
+                too_many += 1;
                 continue;
             }
             *of_subscriber.entry(key.clone()).or_default() += 1;
@@ -27,6 +29,7 @@ impl Subscriptions {
                 *self.topics.entry(topic.clone()).or_default().entry(key.clone()).or_default() += 1;
             }
         }
+        too_many
     }
 
     /// `subscriber` lets go of `keys`, once each; of one that it does not hold nothing happens.

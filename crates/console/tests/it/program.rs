@@ -114,6 +114,16 @@ async fn what_can_not_be_done_is_answered_with_a_code() {
 }
 
 #[tokio::test]
+async fn keys_that_are_too_many_are_not_called_subscribed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = Program::start(folder.path());
+    let keys: Vec<_> = (0..1_001).map(|n| ["playerSession".to_owned(), format!("B-{n}")]).collect();
+    let answer = program.ask(json!({ "id": 1, "op": "subscribe", "keys": keys })).await;
+    assert_eq!(answer["error"]["code"], "invalid_request");
+    assert!(answer["error"]["message"].as_str().is_some_and(|text| text.starts_with("1 keys")), "{answer}");
+}
+
+#[tokio::test]
 async fn lines_that_are_none_are_answered_and_the_next_one_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut program = Program::start(folder.path());
