@@ -27,6 +27,13 @@ export function useVenueNow(): number {
   return useSyncExternalStore(subscribe, lastTick) + clockOffsetMs;
 }
 
+/** Venue time in ms, anew only in a second in which `read` makes something else of it. */
+export function useVenueNowWhen(read: (nowMs: number) => string): number {
+  const { clockOffsetMs } = useCustoms();
+  useSyncExternalStore(subscribe, () => read(lastTick() + clockOffsetMs));
+  return lastTick() + clockOffsetMs;
+}
+
 const SECOND_MS = 1_000;
 const listeners = new Set<() => void>();
 let tickMs = 0;

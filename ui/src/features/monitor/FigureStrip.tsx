@@ -1,10 +1,9 @@
 import { useTranslation } from "react-i18next";
-import { useCustoms, useVenueNow } from "../../components/venueTime";
 import type { DashboardStats } from "../../ipc/bindings/DashboardStats";
 import type { PerformanceMetrics } from "../../ipc/bindings/PerformanceMetrics";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 import { roughDuration } from "../../lib/duration";
-import { countByChip } from "./filter";
+import { useChipCounts } from "./chipCounts";
 
 interface FigureStripProps {
   sessions: readonly PlayerSession[] | undefined;
@@ -13,13 +12,13 @@ interface FigureStripProps {
 }
 
 const UNKNOWN = "–";
+const NOBODY: readonly PlayerSession[] = [];
 
 /** The key figures of this moment; a dash where this desk does not know one yet. */
 export function FigureStrip({ sessions, stats, metrics }: FigureStripProps) {
   const { t } = useTranslation();
-  const nowMs = useVenueNow();
-  const { lowTimeSeconds } = useCustoms();
-  const counts = sessions && countByChip(sessions, { nowMs, lowTimeSeconds });
+  const { counts: known } = useChipCounts(sessions ?? NOBODY);
+  const counts = sessions && known;
   const overdue = counts?.overdue ?? 0;
   return (
     <dl className="figure-strip panel">

@@ -6,10 +6,10 @@ import { Blank } from "../../components/Blank";
 import { useHeldOrder } from "../../components/heldOrder";
 import { Pick } from "../../components/Pick";
 import { VirtualGrid } from "../../components/VirtualGrid";
-import { useCustoms, useVenueNow } from "../../components/venueTime";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 import { byUrgency } from "../../lib/clock";
-import { belongs, CHIPS, type Chip, countByChip, matches } from "./filter";
+import { useChipCounts } from "./chipCounts";
+import { belongs, CHIPS, type Chip, matches } from "./filter";
 import { MonitorTile } from "./MonitorTile";
 
 const TILE_REM = { row: 7, column: 13 };
@@ -38,11 +38,8 @@ const DeferredWall = memo(function DeferredWall({ sessions }: WallProps) {
   const [chip, setChip] = useState<Chip>("all");
   const [search, setSearch] = useState("");
   const sought = useDeferredValue(search);
-  const nowMs = useVenueNow();
-  const { lowTimeSeconds } = useCustoms();
-  const moment = { nowMs, lowTimeSeconds };
+  const { counts, moment } = useChipCounts(sessions);
   const sorted = useMemo(() => [...sessions].sort(byUrgency), [sessions]);
-  const counts = countByChip(sessions, moment);
   const wanted = sorted.filter((session) => belongs(session, chip, moment) && matches(session, sought));
   const shown = useHeldOrder(wanted, idOf);
   const showAll = () => {

@@ -3,7 +3,7 @@ import { levelOf, type Timed } from "../../lib/clock";
 export const CHIPS = ["all", "overdue", "low", "playing", "paused", "waiting"] as const;
 export type Chip = (typeof CHIPS)[number];
 
-interface Moment {
+export interface Moment {
   nowMs: number;
   lowTimeSeconds: readonly number[];
 }
