@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 import { io } from "socket.io-client";
 
 const number = (fallback) => ({ type: "string", default: String(fallback) });
@@ -22,12 +23,13 @@ const BANDS = 20;
 const PATIENCE_MS = 60_000;
 const UNLOGGED = new Set(["sync:head", "dashboard:stats:updated", "cart:updated"]);
 
-const folder = mkdtempSync(join(tmpdir(), "gangway-load-"));
+const folder = isMainThread ? mkdtempSync(join(tmpdir(), "gangway-load-")) : "";
 const children = [];
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+if (isMainThread)
+  process.on("exit", () => {
+    for (const child of children) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
 
 function start(binary, args, stdin) {
   const child = spawn(binary, args, { stdio: [stdin, "pipe", "ignore"] });
@@ -99,7 +101,15 @@ function command(index, products, playing) {
   return ["POST", "/api/checkin", { barcodeId: band, products: [{ id: products[kind % 2], quantity: 1 }] }];
 }
 
-async function sendCommands(base, products) {
+/** Sends from a thread of its own: the clients of this one must not slow the stream that they listen to. */
+function sendFromAside(base, products) {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { base, products, rate, seconds } });
+    worker.once("message", resolve).once("error", reject);
+  });
+}
+
+async function sendCommands({ base, products, rate, seconds }) {
   const refused = [];
   const underway = new Set();
   const playing = new Set();
@@ -153,7 +163,7 @@ async function main() {
   const headBefore = (await call(base, "GET", "/api/sync/events?after=0&limit=1")).json.head;
   const memory = () => ({ server: residentMb(child.pid), console: Math.max(...desks.map((desk) => residentMb(desk.pid))), clients: residentMb(process.pid) });
   const memoryBefore = memory();
-  const { refused, tookMs } = await sendCommands(base, products);
+  const { refused, tookMs } = await sendFromAside(base, products);
   const head = (await call(base, "GET", "/api/sync/events?after=0&limit=1")).json.head;
   const events = head - headBefore;
   let late = 0;
@@ -180,7 +190,11 @@ async function main() {
   process.exit(0);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+if (isMainThread) {
+  main().catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });
+} else {
+  parentPort.postMessage(await sendCommands(workerData));
+}
