@@ -120,6 +120,7 @@ describe("Gate", () => {
     const { user, ipc } = await openApp("/gate");
     await user.click(within(await row("B-108")).getByTestId("gate-play"));
     await answered("go", "B-108");
+    await waitFor(async () => expect((await row("B-108")).dataset.status).toBe("playing"));
     await user.click(within(await row("B-108")).getByTestId("gate-pause"));
     await answered("out", "B-108");
     expect(sent(ipc).map(({ command }) => command.type)).toEqual(["session.play", "session.pause"]);
