@@ -200,6 +200,9 @@ async fn a_server_of_another_venue_changes_nothing_is_sent_nothing_and_is_said()
     let (other, _) = FakeVenue::with_hour();
     other.state().venue_id = Some("venue-2".to_owned());
     other.state().begin_epoch("epoch-of-2");
+    let its_clock = other.state().now.plus(86_400_000);
+    other.state().now = its_clock;
+    let offset_ms = desk.sync_status().clock_offset_ms;
     let desk = desk.restart(&other).await;
     until("it is said", || desk.status()["problem"].as_str().is_some_and(|text| text.contains("another venue"))).await;
     let refused = desk.execute(&checkin("B-3", &hour)).await.expect_err("whose server is it");
@@ -214,9 +217,26 @@ async fn a_server_of_another_venue_changes_nothing_is_sent_nothing_and_is_said()
     assert!(status["problem"].as_str().is_some_and(|text| text.contains("venue-2")), "{status}");
     assert_eq!(other.state().bodies, Vec::<String>::new(), "its commands are of the other venue");
     assert_eq!(status["pending"], 1);
+    let moved_ms = desk.sync_status().clock_offset_ms - offset_ms;
+    assert!(moved_ms.abs() < 3_600_000, "the other venue's clock is not this desk's: {moved_ms}");
 
     venue.state().undecided = false;
     let desk = desk.restart(&venue).await;
     desk.console.settled(&waiting.command_id, std::time::Duration::from_secs(60)).await.expect("settled");
     assert_eq!(desk.status()["problem"], json!(null));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_whose_clock_was_put_back_is_believed_on_the_next_link_however_slow_it_answers() {
+    let (venue, _) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    let offset_ms = desk.sync_status().clock_offset_ms;
+    let put_back = venue.state().now.plus(-3_600_000);
+    venue.state().now = put_back;
+    venue.state().page_takes = std::time::Duration::from_secs(2);
+    venue.cut();
+    until("the link is gone", || desk.fresh() == "stale").await;
+    desk.until_live().await;
+    let moved_ms = desk.sync_status().clock_offset_ms - offset_ms;
+    assert!((-3_660_000..=-3_540_000).contains(&moved_ms), "{moved_ms}");
 }

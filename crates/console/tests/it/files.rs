@@ -8,14 +8,18 @@ use crate::support::{
     Desk, FakeVenue,
     desk::open_in,
     until,
-    venue::{checkin, session},
+    venue::{checkin, product, session},
 };
 
 /// Changes one cell of a stored product behind the console's back.
 fn tamper(desk: &std::path::Path) {
     let file = Connection::open(desk.join("cache.sqlite")).expect("the cache");
     let changed = file
-        .execute("UPDATE rows SET row = replace(row, '\"priceMinor\":1250', '\"priceMinor\":1') WHERE collection = 'products'", [])
+        .execute(
+            "UPDATE rows SET row = replace(row, '\"priceMinor\":1250', '\"priceMinor\":1')
+             WHERE collection = 'products' AND row LIKE '%\"priceMinor\":1250%'",
+            [],
+        )
         .expect("written");
     assert_eq!(changed, 1);
 }
@@ -72,6 +76,23 @@ async fn a_cell_that_is_changed_between_two_runs_is_found_said_and_repaired() {
     assert_eq!(report.rows[0].fields, ["priceMinor"]);
     desk.until_in_sync(&venue).await;
     assert_eq!(desk.data(&["products"])[0]["price"], json!(12.5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_are_not_called_in_sync_before_the_file_was_looked_at() {
+    let (venue, _) = FakeVenue::with_hour();
+    for n in 0..1_000 {
+        venue.execute(&product(&format!("Sock {n}"), 2.0, None));
+    }
+    let Desk { folder, console } = Desk::live(&venue).await;
+    console.shutdown().await;
+    tamper(folder.path());
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    while desk.sync_status().differs.is_none() {
+        assert!(!desk.sync_status().in_sync, "a cell is not the server's");
+        tokio::task::yield_now().await;
+    }
+    desk.until_in_sync(&venue).await;
 }
 
 #[tokio::test(start_paused = true)]

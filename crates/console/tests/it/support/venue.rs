@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -53,6 +54,8 @@ pub struct State {
     pub snapshot_cuts: Vec<usize>,
     /// Events of a page.
     pub page_events: usize,
+    /// How long a page takes.
+    pub page_takes: Duration,
     /// Pages asked for.
     pub pages: u32,
     /// Snapshots asked for.
@@ -89,6 +92,7 @@ impl FakeVenue {
             trimmed: 0,
             snapshot_cuts: Vec::new(),
             page_events: 500,
+            page_takes: Duration::ZERO,
             pages: 0,
             snapshots: 0,
             bodies: Vec::new(),
@@ -251,7 +255,10 @@ impl State {
                 .collect();
         }
         let through = events.last().and_then(|event| event["seq"].as_u64()).unwrap_or(self.seq());
-        json!({ "epoch": self.epoch, "head": self.seq(), "through": through, "events": events })
+        json!({
+            "epoch": self.epoch, "head": self.seq(), "through": through, "events": events,
+            "serverTime": self.now.to_iso(),
+        })
     }
 
     pub fn snapshot(&self) -> String {
@@ -290,6 +297,8 @@ fn away() -> RestError {
 impl Rest for FakeVenue {
     fn events(&self, after: EventsAfter) -> BoxFuture<'_, Result<EventsAnswer, RestError>> {
         async move {
+            let page_takes = self.state().page_takes;
+            tokio::time::sleep(page_takes).await;
             let mut state = self.state();
             if !state.online {
                 return Err(away());
