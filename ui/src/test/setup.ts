@@ -37,6 +37,8 @@ vi.mock("uplot", () => ({
 
 afterEach(() => {
   cleanup();
+  // What was announced to screen readers lives outside the tree that cleanup takes away.
+  for (const said of document.querySelectorAll("[data-live-announcer] [role='log']")) said.replaceChildren();
   localStorage.clear();
   window.location.hash = "";
   vi.useRealTimers();
