@@ -570,9 +570,22 @@ fn a_heartbeat_ahead_of_its_events_is_a_gap_after_a_moment() {
     let effects = bench.hear(head(9, 7, Some("hash-7")));
     assert_eq!(asked_after(&effects), None, "the events may be right behind it");
     assert_eq!(bench.state.deadline_ms(), Some(bench.now_ms + BEHIND_GRACE_MS));
-    let effects = bench.later(BEHIND_GRACE_MS);
+    assert_eq!(bench.later(BEHIND_GRACE_MS - 1), [], "they still may");
+    let effects = bench.later(1);
     assert_eq!(notes(&effects), [&Note::Gap]);
     assert_eq!(asked_after(&effects), Some(7));
+}
+
+#[test]
+fn the_own_server_is_known_by_its_answer_and_not_by_its_address() {
+    let mut bench = Bench::holding(7);
+    assert!(!bench.state.is_own_server(), "nobody answers");
+    bench.give(Input::Up { link: LINK });
+    assert!(!bench.state.is_own_server(), "it has said nothing yet");
+    bench.page(page(7, 7, Vec::new()));
+    assert!(bench.state.is_own_server(), "it goes on from what is held");
+    bench.give(Input::Down { link: LINK });
+    assert!(!bench.state.is_own_server());
 }
 
 #[test]
