@@ -366,7 +366,8 @@ fn a_failed_fetch_is_tried_again_later_and_later() {
         assert_eq!(bench.later(999), [], "never within a second");
         let wait_ms = retry_ms(failures, 0.5);
         bench.hear(head(7, 7, None));
-        assert_eq!(asked_after(&bench.later(wait_ms - 999)), Some(7));
+        assert_eq!(bench.later(wait_ms - 1_000), []);
+        assert_eq!(asked_after(&bench.later(1)), Some(7));
         assert_eq!(bench.state.link_state(), LinkState::CatchingUp);
     }
     assert!(retry_ms(4, 0.5) > retry_ms(1, 0.5));
@@ -634,8 +635,25 @@ fn a_cache_that_can_not_be_written_stands_where_it_says_and_is_fetched_anew() {
     assert_eq!(snapshot_asked(&bench.give(Input::ApplyFailed { held: Some(held("e", 7)) })), None);
     assert_eq!(bench.state.cursor(), 7);
     assert_eq!(bench.state.link_state(), LinkState::CatchingUp);
-    let effects = bench.later(retry_ms(1, 0.5));
+    assert_eq!(bench.later(retry_ms(1, 0.5) - 1), [], "a disk that fails is not asked without a pause");
+    let effects = bench.later(1);
     assert_eq!(snapshot_asked(&effects), Some(SnapshotReason::Repair));
+}
+
+#[test]
+fn one_snapshot_repairs_whatever_is_found_while_it_comes_and_a_failed_one_is_asked_again() {
+    let mut bench = Bench::live(7);
+    assert_eq!(snapshot_asked(&bench.give(Input::FileDiffers)), Some(SnapshotReason::Repair));
+    let fetch = bench.state.fetches;
+    bench.give(Input::FetchFailed { fetch });
+    bench.hear(head(7, 7, None));
+    let effects = bench.later(retry_ms(1, 0.5));
+    assert_eq!(snapshot_asked(&effects), Some(SnapshotReason::Repair), "still a repair");
+    assert_eq!(snapshot_asked(&bench.give(Input::FileDiffers)), None, "one is on its way");
+    bench.staged(held("e", 7), Some("hash-7"));
+    let effects = bench.page(page(7, 7, Vec::new()));
+    assert_eq!(snapshot_asked(&effects), None);
+    assert_eq!(bench.state.link_state(), LinkState::Live);
 }
 
 #[test]
