@@ -329,6 +329,18 @@ fn a_hole_among_the_events_that_waited_is_fetched_a_second_later() {
 }
 
 #[test]
+fn what_a_page_repeats_is_not_applied_again_and_what_follows_it_goes_on() {
+    let mut bench = Bench::live(7);
+    // The first half of a unit, whose other half never comes over this link.
+    bench.event(event(7, 8, 9));
+    bench.event(event(9, 10, 10));
+    let effects = bench.page(page(10, 10, events(7..=10)));
+    assert_eq!(applied(&effects), [8, 9, 10], "7 is known");
+    assert_eq!(applied(&bench.event(event(10, 11, 11))), [11], "nothing of the half is left");
+    assert_eq!(bench.state.link_state(), LinkState::Live);
+}
+
+#[test]
 fn an_answer_to_an_earlier_fetch_is_ignored() {
     let mut bench = Bench::live(7);
     bench.event(event(8, 9, 9));
