@@ -468,6 +468,19 @@ fn a_snapshot_that_breaks_off_starts_again_and_the_old_cache_stays() {
 }
 
 #[test]
+fn a_snapshot_whose_rows_are_not_those_that_it_names_is_counted() {
+    for (named, counted) in [(Some("hash-7"), 0), (Some("another"), 1), (None, 0)] {
+        let mut bench = Bench::holding(7);
+        bench.give(Input::Up { link: LINK });
+        let fetch = bench.state.fetches;
+        bench.give(Input::SnapshotRequired { fetch });
+        let effects = bench.staged(held("e", 7), named);
+        let mismatches = notes(&effects).into_iter().filter(|note| matches!(note, Note::HashMismatch { .. })).count();
+        assert_eq!(mismatches, counted, "{named:?}");
+    }
+}
+
+#[test]
 fn a_server_whose_snapshots_are_never_followed_is_asked_less_and_less() {
     let mut bench = Bench::holding(7);
     bench.give(Input::Up { link: LINK });
