@@ -580,6 +580,16 @@ fn a_hash_ahead_of_the_cursor_is_compared_when_it_is_reached() {
 }
 
 #[test]
+fn a_hash_further_ahead_waits_for_its_place() {
+    let mut bench = Bench::live(7);
+    bench.hear(head(9, 9, Some("hash-9")));
+    bench.event(event(7, 8, 8));
+    assert!(!bench.state.in_sync(), "8 is not the place that it names");
+    bench.event(event(8, 9, 9));
+    assert!(bench.state.in_sync());
+}
+
+#[test]
 fn a_hash_that_is_older_than_those_kept_says_nothing() {
     let mut bench = Bench::live(7);
     for seq in 8..200 {
