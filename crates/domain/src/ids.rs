@@ -96,9 +96,9 @@ pub fn row_id(command: CommandId, kind: &str, index: usize) -> String {
     Uuid::new_v5(&ROW_NAMESPACE, format!("{command}/{kind}/{index}").as_bytes()).to_string()
 }
 
-/// The id of a command that the clock gives (a release, a day change), the same however often the
-/// sweeper meets the same occasion.
-pub fn clock_command_id(occasion: &str) -> CommandId {
+/// The id of a command that no desk gives and that has to be the same each time: the demo's, so that it is
+/// made once.
+pub fn fixed_command_id(occasion: &str) -> CommandId {
     CommandId(Uuid::new_v5(&ROW_NAMESPACE, occasion.as_bytes()))
 }
 

@@ -7,7 +7,7 @@ mod day;
 
 use gangway_domain::{
     command::{Command, Line, NewProduct},
-    ids::{CommandId, ProductId, clock_command_id, row_id},
+    ids::{CommandId, ProductId, fixed_command_id, row_id},
     money::Amount,
     settings::SettingsChanges,
     time::{Millis, VenueTime},
@@ -56,7 +56,7 @@ pub async fn seed(store: &StoreThreads, mirror: &SharedMirror, clock: &dyn Clock
 }
 
 fn command_id(index: usize) -> CommandId {
-    clock_command_id(&format!("demo/{index}"))
+    fixed_command_id(&format!("demo/{index}"))
 }
 
 /// Everything that happened, the catalogue first, then in order of time.

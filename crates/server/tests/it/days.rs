@@ -1,6 +1,6 @@
 //! The day change: what ends, what leaves the sync set, what comes back (`sync.md` rules 4 and 23).
 
-use gangway_domain::{command::Command, event::EventName, hash::StateHash, ids::clock_command_id, time::DAY_MS};
+use gangway_domain::{command::Command, event::EventName, hash::StateHash, ids::fixed_command_id, time::DAY_MS};
 use gangway_server::{dispatcher::mirror::Mirror, execute::Request};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn change_day(bench: &mut Bench) -> usize {
     let mut times = 0;
     loop {
         let seq = bench.head().seq;
-        let request = Request::clock(clock_command_id(&format!("day/{seq}")), Command::DayChange);
+        let request = Request::clock(fixed_command_id(&format!("day/{seq}")), Command::DayChange);
         if !bench.run(&request).logged {
             return times;
         }

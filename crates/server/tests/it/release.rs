@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gangway_domain::{
     command::Command,
     event::EventName,
-    ids::{SessionId, clock_command_id},
+    ids::{SessionId, fixed_command_id},
     rows::{Change, Row, SessionRow},
 };
 use gangway_server::{
@@ -43,7 +43,7 @@ fn sweeper(line: &Line) -> Sweeper {
 fn a_release_that_is_not_due_changes_nothing_and_one_that_is_happens_once() {
     let mut bench = Bench::new();
     let session = board(&mut bench);
-    let release = Request::clock(clock_command_id("release"), Command::Release(SessionId(session)));
+    let release = Request::clock(fixed_command_id("release"), Command::Release(SessionId(session)));
     let head = bench.head();
     assert!(!bench.run(&release).logged, "360 s too early");
     assert_eq!(bench.head(), head);
@@ -60,7 +60,7 @@ fn a_release_that_is_not_due_changes_nothing_and_one_that_is_happens_once() {
 fn a_command_that_somebody_gave_under_a_releases_id_does_not_stop_the_release() {
     let mut bench = Bench::new();
     let session = board(&mut bench);
-    let id = clock_command_id("release");
+    let id = fixed_command_id("release");
     let gate = Request::now(id, parse(&json!({ "type": "session.play", "barcodeId": "B-1" })), None);
     assert_eq!(bench.run(&gate).outcome.name(), "rejected", "it plays already; the outcome is kept under the id");
     bench.clock.pass(360_000);
