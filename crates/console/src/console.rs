@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use gangway_domain::{command::Command, ids::CommandId, time::VenueTime};
 use serde::{Deserialize, Serialize};
 use serde_json::{
@@ -23,8 +24,9 @@ use crate::{
     core::{Core, Parts, View},
     error::{ConsoleError, OpenError},
     net::{
-        Chance, Clock, Realtime, Rest,
+        Chance, Clock, Executor, Realtime, Rest,
         clock::{SystemChance, SystemClock, fresh_device_id},
+        executor::TokioExecutor,
         rest::{Http, server_url},
         socket::SocketIo,
         supervisor::Supervisor,
@@ -73,6 +75,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The machine's randomness.
     pub chance: Arc<dyn Chance>,
+    /// Where its tasks run.
+    pub executor: Arc<dyn Executor>,
 }
 
 /// A command to be executed.
@@ -149,6 +153,7 @@ impl Console {
                 rest: Arc::new(Http::new(base.clone(), token, device)?),
                 clock,
                 chance: Arc::new(SystemChance),
+                executor: Arc::new(TokioExecutor),
             })
         })
     }
@@ -168,18 +173,20 @@ impl Console {
             outbox.name_device(name)?;
         }
         let device = Device { id: outbox.device().0.clone(), name: outbox.device_name()? };
-        let Ports { realtime, rest, clock, chance } = ports(outbox.device())?;
+        let Ports { realtime, rest, clock, chance, executor } = ports(outbox.device())?;
         let (cache, loaded, notices) = open_cache(&data_dir.join("cache.sqlite"))?;
         let state = State::new(loaded.held.clone(), &loaded.hash.to_hex(), loaded.tampered);
         let view = first_view(loaded, clock.as_ref(), notices);
         let (inputs, inputs_out) = mpsc::unbounded_channel();
-        let core = Core::new(Parts { rest, clock, chance: chance.clone(), cache, outbox, view, device, inputs });
+        let (jitter, tasks) = (chance.clone(), executor.clone());
+        let core = Core::new(Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs });
         let (of_before, path) = (core.clone(), data_dir.join("cache.sqlite"));
-        drop(tokio::task::spawn_blocking(move || of_before.check_file_of_before(&path)));
+        let check = tasks.blocking(Box::new(move || of_before.check_file_of_before(&path)));
+        drop(tasks.spawn(check));
         let (news, news_out) = mpsc::channel(NEWS);
         let (orders, orders_out) = mpsc::channel(ORDERS);
         let (applied, applied_out) = watch::channel(None);
-        let supervisor = Supervisor { realtime, chance, news, orders: orders_out, applied: applied_out };
+        let supervisor = Supervisor { realtime, chance: jitter, news, orders: orders_out, applied: applied_out };
         let driver = Driver {
             core: core.clone(),
             state,
@@ -190,10 +197,10 @@ impl Console {
             running: Running::default(),
         };
         let tasks = vec![
-            tokio::spawn(supervisor.run()),
-            tokio::spawn(driver.run()),
-            tokio::spawn(outbox::sender::run(core.clone())),
-            tokio::spawn(push::run(core.clone())),
+            tasks.spawn(supervisor.run().boxed()),
+            tasks.spawn(driver.run().boxed()),
+            tasks.spawn(outbox::sender::run(core.clone()).boxed()),
+            tasks.spawn(push::run(core.clone()).boxed()),
         ];
         Ok(Self { inner: Arc::new(Inner { core, tasks: Mutex::new(tasks), lock: Mutex::new(Some(lock)) }) })
     }

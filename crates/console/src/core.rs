@@ -14,12 +14,12 @@ use gangway_domain::{
     venue::Venue,
 };
 use serde_json::Value;
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::{
     cache::Cache,
     metrics::Metrics,
-    net::{Chance, Clock, Rest},
+    net::{Chance, Clock, Executor, Rest},
     outbox::{Outbox, OutboxError},
     query::{answer, coalesce::Pending, key::Topic, push::Push, subscriptions::Subscriptions},
     status::{Device, DifferenceReport, FoundBy, FreshState, Freshness, SyncStatus},
@@ -114,6 +114,7 @@ pub(crate) struct Core {
     pub(crate) rest: Arc<dyn Rest>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) executor: Arc<dyn Executor>,
     cache: Mutex<Option<Cache>>,
     outbox: Arc<Mutex<Option<Outbox>>>,
     view: RwLock<View>,
@@ -137,6 +138,7 @@ pub(crate) struct Parts {
     pub(crate) rest: Arc<dyn Rest>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) executor: Arc<dyn Executor>,
     pub(crate) cache: Cache,
     pub(crate) outbox: Outbox,
     pub(crate) view: View,
@@ -149,11 +151,12 @@ const PUSHES_KEPT: usize = 1_024;
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { rest, clock, chance, cache, outbox, view, device, inputs } = parts;
+        let Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs } = parts;
         Arc::new(Self {
             rest,
             clock,
             chance,
+            executor,
             cache: Mutex::new(Some(cache)),
             outbox: Arc::new(Mutex::new(Some(outbox))),
             view: RwLock::new(view),
@@ -212,10 +215,11 @@ impl Core {
         work: impl FnOnce(&mut Outbox) -> Result<T, OutboxError> + Send + 'static,
     ) -> Result<T, OutboxError> {
         let outbox = self.outbox.clone();
-        match tokio::task::spawn_blocking(move || with_open(&outbox, work)).await {
-            Ok(result) => result,
-            Err(_) => Err(closed()),
-        }
+        let (done, result) = oneshot::channel();
+        // Whoever asked may have gone away; the work is done all the same.
+        let work = move || drop(done.send(with_open(&outbox, work)));
+        self.executor.blocking(Box::new(work)).await;
+        result.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Closes both files; nothing can be written afterwards.

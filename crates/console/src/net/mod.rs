@@ -1,9 +1,10 @@
 //! The edges: ports as traits, and what stands behind them in a shipped console.
 //!
-//! Everything above this module knows the ports only, so that a simulator can stand in for the network
-//! and the clock. Nothing here knows rows, queries or commands.
+//! Everything above this module knows the ports only, so that a simulator can stand in for the network,
+//! the clock and the threads. Nothing here knows rows, queries or commands.
 
 pub mod clock;
+pub mod executor;
 pub mod rest;
 pub mod snapshot;
 pub mod socket;
@@ -21,7 +22,10 @@ use gangway_domain::{
 };
 use serde_json::Value;
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use crate::sync::message::EventsPage;
 
@@ -49,6 +53,16 @@ pub trait Chance: Send + Sync + 'static {
 
     /// A fresh id for a command.
     fn command_id(&self) -> uuid::Uuid;
+}
+
+/// Where a console's tasks and its disk work run: on the program's runtime, or where a simulator can end all of
+/// them at once and tell their steps apart.
+pub trait Executor: Send + Sync + 'static {
+    /// Runs `task` beside the others until it ends or is aborted.
+    fn spawn(&self, task: BoxFuture<'static, ()>) -> JoinHandle<()>;
+
+    /// Does work that waits for the disk where it holds nobody up. It goes on when nobody waits for it any more.
+    fn blocking(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()>;
 }
 
 /// One thing that came over a link, as it came: nothing is parsed on the socket's own task.

@@ -103,6 +103,7 @@ impl Supervisor {
         tokio::pin!(until);
         loop {
             tokio::select! {
+                biased;
                 () = &mut until => return Ok(()),
                 order = self.orders.recv() => if order.is_none() { return Err(()) },
             }

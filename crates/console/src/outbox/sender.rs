@@ -41,12 +41,14 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         if failures == 0 {
             tokio::select! {
+                biased;
                 () = wake => {}
                 changed = link.changed() => if changed.is_err() { return },
             }
         } else {
             // A link that comes back is tried at once; taps meanwhile wait with the others.
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(retry_after(failures, core.chance.fraction())) => {}
                 changed = link.changed() => if changed.is_err() { return },
             }

@@ -67,6 +67,7 @@ pub(crate) async fn run(core: Arc<Core>) {
     loop {
         let status_waits = core.desk().status_moved.then(|| last_status.map(|last| last + STATUS_EVERY)).flatten();
         tokio::select! {
+            biased;
             () = core.to_push.notified() => {}
             () = until(status_waits) => {}
         }

@@ -109,14 +109,16 @@ impl<E: Emitter> Dispatcher<E> {
                 continue;
             }
             let commits = self.store.commits().clone();
+            // What is rare comes first, so that commits without end hold up neither heartbeat nor figures.
             tokio::select! {
-                () = commits.changed() => turn.behind = true,
-                () = tokio::time::sleep(POLL) => turn.behind = true,
+                biased;
+                Ok(()) = stop.changed() => turn.behind = true,
+                _ = heartbeat.tick() => self.emit_heads(),
                 () = sleep_until(turn.retry_at) => {}
                 () = sleep_until(stats_at) => {}
-                _ = heartbeat.tick() => self.emit_heads(),
                 Some(notice) = self.notices.recv() => self.push_notice(&mut turn, notice),
-                Ok(()) = stop.changed() => turn.behind = true,
+                () = commits.changed() => turn.behind = true,
+                () = tokio::time::sleep(POLL) => turn.behind = true,
             }
         }
     }

@@ -67,8 +67,9 @@ impl Snapshots {
             older.into_iter().for_each(|older| older.notify_one());
         }
         let permit = tokio::select! {
-            permit = timeout(QUEUE_MAX, self.places.clone().acquire_owned()) => permit.ok().and_then(Result::ok),
+            biased;
             () = asked.ended.notified() => None,
+            permit = timeout(QUEUE_MAX, self.places.clone().acquire_owned()) => permit.ok().and_then(Result::ok),
         };
         let permit = permit.ok_or_else(|| ApiError::unavailable("Other snapshots are being sent."))?;
         Ok(Place { asked, _permit: permit, deadline: Instant::now() + TOTAL_MAX })
@@ -104,8 +105,9 @@ impl Place {
     async fn send(&self, pieces: &mpsc::Sender<Bytes>, piece: Vec<u8>) -> bool {
         let until = self.deadline.min(Instant::now() + STALL);
         tokio::select! {
-            sent = timeout_at(until, pieces.send(Bytes::from(piece))) => matches!(sent, Ok(Ok(()))),
+            biased;
             () = self.asked.ended.notified() => false,
+            sent = timeout_at(until, pieces.send(Bytes::from(piece))) => matches!(sent, Ok(Ok(()))),
         }
     }
 }

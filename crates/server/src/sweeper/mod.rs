@@ -45,9 +45,10 @@ impl Sweeper {
                 }
             };
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                Ok(()) = changed.changed() => {}
+                biased;
                 Ok(()) = stop.changed() => {}
+                Ok(()) = changed.changed() => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }

@@ -5,6 +5,7 @@ mod rows;
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use gangway_domain::{ids::Position, time::VenueTime};
 use tokio::{
     sync::{mpsc, watch},
@@ -74,14 +75,16 @@ impl Driver {
         let (sender, mut answers) = mpsc::unbounded_channel();
         loop {
             let deadline = self.state.deadline_ms();
+            // What is rare comes first, so that a flood of news holds up neither answers nor taps.
             tokio::select! {
-                news = self.news.recv() => match news {
-                    Some(news) => self.on_burst(news, &sender),
-                    None => return,
-                },
+                biased;
                 Some(answer) = answers.recv() => self.on_answer(answer, &sender),
                 input = self.inputs.recv() => match input {
                     Some(input) => self.take(input, &sender),
+                    None => return,
+                },
+                news = self.news.recv() => match news {
+                    Some(news) => self.on_burst(news, &sender),
                     None => return,
                 },
                 () = reach(&self.core, deadline) => self.take(Input::Tick, &sender),
@@ -95,6 +98,10 @@ impl Driver {
         for _ in 1..BURST {
             let Ok(news) = self.news.try_recv() else { return };
             self.on_news(news, answers);
+        }
+        // News that never end must not hold up what is due.
+        if self.state.deadline_ms().is_some_and(|at_ms| at_ms <= self.core.clock.mono_ms()) {
+            self.take(Input::Tick, answers);
         }
     }
 
@@ -227,7 +234,7 @@ impl Driver {
 
     fn start(&mut self, fetch: impl Future<Output = ()> + Send + 'static) {
         self.cancel();
-        self.running.task = Some(tokio::spawn(fetch));
+        self.running.task = Some(self.core.executor.spawn(fetch.boxed()));
     }
 
     fn cancel(&mut self) {

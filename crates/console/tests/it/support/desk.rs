@@ -4,7 +4,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use gangway_console::{
     Console, ConsoleError, ExecuteRequest, Executed, OpenError, Ports, QueryKey, SyncStatus,
-    net::clock::{SystemChance, SystemClock},
+    net::{
+        clock::{SystemChance, SystemClock},
+        executor::TokioExecutor,
+    },
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -123,6 +126,7 @@ pub fn open_in(folder: &Path, venue: &FakeVenue) -> Result<Console, OpenError> {
             rest: Arc::new(venue.clone()),
             clock: Arc::new(SystemClock::new()),
             chance: Arc::new(SystemChance),
+            executor: Arc::new(TokioExecutor),
         })
     })
 }
