@@ -9,20 +9,21 @@ mod fields;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::{
     band::BarcodeId,
-    ids::{ProductId, SessionId, TransactionId},
+    ids::{AttentionId, CommandId, DeviceId, PlaceId, ProductId, SessionId, TransactionId, row_id},
     money::Amount,
     settings::SettingsChanges,
     wire::settings::read_settings_changes,
 };
 
 use fields::{
-    BandFields, CheckinFields, CorrectFields, CreateFields, DeleteFields, SaleFields, SettingsFields, UpdateFields,
-    bounded_lines,
+    BandFields, CheckinFields, CorrectFields, CreateFields, DeleteFields, RaiseFields, ResolveFields, SaleFields,
+    SettingsFields, UpdateFields, WriteOffFields, bounded_lines,
 };
 
 pub(crate) use bounds::{bounded, bounded_text};
@@ -112,6 +113,28 @@ pub enum Correction {
     Refund,
 }
 
+/// What a desk itself puts on the attention list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RaiseKind {
+    /// A stored command that can't be read.
+    Unreadable,
+    /// A wall clock was set.
+    ClockStep,
+}
+
+/// How an entry of the attention list is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS)]
+#[serde(rename_all = "camelCase")]
+pub enum AttentionAction {
+    /// The command was given again, with today's values.
+    Redo,
+    /// The money that was taken is recorded as a correction.
+    Correct,
+    /// Nothing is to be done.
+    Dismiss,
+}
+
 /// An intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", content = "fields")]
@@ -159,6 +182,43 @@ pub enum Command {
     },
     /// `settings.update`.
     SettingsUpdate(SettingsChanges),
+    /// `attention.raise`: a desk puts something on the attention list.
+    AttentionRaise {
+        /// Why.
+        kind: RaiseKind,
+        /// In words.
+        message: String,
+        /// What it is about, as it was stored.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        command: Option<Value>,
+    },
+    /// `attention.resolve`: an entry is settled.
+    AttentionResolve {
+        /// Which.
+        entry_id: AttentionId,
+        /// How.
+        action: AttentionAction,
+        /// Why; needed but for a redo.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The command that did it again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        again: Option<CommandId>,
+    },
+    /// `place.writeOff`: a manager gives up a desk and what was lent to it (`sync.md` rule 21).
+    PlaceWriteOff {
+        /// Which desk.
+        device_id: DeviceId,
+        /// Why.
+        reason: String,
+    },
+    /// The server says which places a desk holds from now on; never from outside.
+    Lend {
+        /// Which desk.
+        device_id: DeviceId,
+        /// All that it holds.
+        places: BTreeSet<PlaceId>,
+    },
     /// The clock releases a band (`domain.md` rule 4); never from outside.
     Release(SessionId),
     /// The operational day begins (`sync.md` rule 23); never from outside.
@@ -176,6 +236,8 @@ pub enum Key {
     Transaction(TransactionId),
     /// The settings.
     Settings,
+    /// An entry of the attention list.
+    Attention(AttentionId),
 }
 
 impl Command {
@@ -217,6 +279,15 @@ impl Command {
             "product.delete" => Self::ProductDelete(read::<DeleteFields>(text)?.product_id),
             "transaction.correct" => read::<CorrectFields>(text)?.into_command()?,
             "settings.update" => Self::SettingsUpdate(read_settings_changes(&read::<SettingsFields>(text)?.changes)?),
+            "attention.raise" => {
+                let fields: RaiseFields = read(text)?;
+                Self::AttentionRaise { kind: fields.kind, message: fields.message, command: fields.command }
+            }
+            "attention.resolve" => read::<ResolveFields>(text)?.into_command()?,
+            "place.writeOff" => {
+                let fields: WriteOffFields = read(text)?;
+                Self::PlaceWriteOff { device_id: fields.device_id, reason: fields.reason }
+            }
             other => return Err(InvalidCommand(format!("There is no command {:?}.", shorten(other)))),
         })
     }
@@ -234,6 +305,10 @@ impl Command {
             Self::ProductDelete(_) => "product.delete",
             Self::Correct { .. } => "transaction.correct",
             Self::SettingsUpdate(_) => "settings.update",
+            Self::AttentionRaise { .. } => "attention.raise",
+            Self::AttentionResolve { .. } => "attention.resolve",
+            Self::PlaceWriteOff { .. } => "place.writeOff",
+            Self::Lend { .. } => "place.lend",
             Self::Release(_) => "session.release",
             Self::DayChange => "day.change",
         }
@@ -252,7 +327,39 @@ impl Command {
             }
             Self::Correct { transaction_id, .. } => BTreeSet::from([Key::Transaction(transaction_id.clone())]),
             Self::SettingsUpdate(_) => BTreeSet::from([Key::Settings]),
-            Self::ProductCreate(_) | Self::Release(_) | Self::DayChange => BTreeSet::new(),
+            Self::AttentionResolve { entry_id, .. } => BTreeSet::from([Key::Attention(entry_id.clone())]),
+            Self::ProductCreate(_)
+            | Self::AttentionRaise { .. }
+            | Self::PlaceWriteOff { .. }
+            | Self::Lend { .. }
+            | Self::Release(_)
+            | Self::DayChange => BTreeSet::new(),
+        }
+    }
+
+    /// The keys of the rows that it makes under the id `command`: what is tapped later may name them, and has to
+    /// wait for it (`sync.md` rules 11 and 17).
+    pub fn made_keys(&self, command: CommandId) -> BTreeSet<Key> {
+        let lines = match self {
+            Self::Checkin { lines, .. } => lines.len(),
+            Self::Sale { lines, .. } => lines.len(),
+            _ => 0,
+        };
+        let line = |index| Key::Transaction(TransactionId(row_id(command, "transaction", index)));
+        let mut keys: BTreeSet<Key> = (0..lines).map(line).collect();
+        if matches!(self, Self::ProductCreate(_)) {
+            keys.insert(Key::Product(ProductId(row_id(command, "product", 0))));
+        }
+        keys
+    }
+
+    /// The keys of what it only reads: it does not hold those back that change them, but it waits for the one
+    /// that makes them.
+    pub fn read_keys(&self) -> BTreeSet<Key> {
+        match self {
+            Self::Checkin { lines, .. } => lines.iter().map(|line| Key::Product(line.product_id.clone())).collect(),
+            Self::Sale { lines, .. } => lines.iter().map(|line| Key::Product(line.line.product_id.clone())).collect(),
+            _ => BTreeSet::new(),
         }
     }
 

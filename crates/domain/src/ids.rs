@@ -55,6 +55,14 @@ text_id!(
     CorrectionId
 );
 text_id!(
+    /// A free place that is lent to a desk (`sync.md` rule 21).
+    PlaceId
+);
+text_id!(
+    /// Something that a person must look at.
+    AttentionId
+);
+text_id!(
     /// A desk, gate, kiosk or display; made by the console, kept in its outbox file.
     DeviceId
 );

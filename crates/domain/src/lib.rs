@@ -6,6 +6,7 @@
 //! disagree. The time, the ids and the catalogue that a sale is priced by are arguments.
 #![deny(missing_docs)]
 
+pub mod attention;
 pub mod band;
 pub mod command;
 pub mod curves;

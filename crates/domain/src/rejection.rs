@@ -20,6 +20,8 @@ pub enum Rejection {
     VenueFull {
         /// Places.
         max: u32,
+        /// Of these, free ones that are lent to other desks.
+        lent: u32,
     },
     /// No live visit with this band.
     #[error("This band is not known here. Sell it time first.")]
@@ -56,6 +58,12 @@ pub enum Rejection {
         /// What is wrong, as a sentence.
         reason: String,
     },
+    /// It is older than outcomes are kept, so nobody can say whether it was done before (`sync.md` rule 16).
+    #[error("This is older than 30 days. It was not done; look whether it still matters.")]
+    TooOld,
+    /// No such open entry of the attention list.
+    #[error("This entry is settled already.")]
+    UnknownEntry,
     /// Its id was used with other content (`sync.md` rule 15).
     #[error("This command's id was used before for something else.")]
     IdConflict,
@@ -77,6 +85,8 @@ impl Rejection {
             Self::RequiredProductMissing { .. } => "required_product_missing",
             Self::CurrencyFixed => "currency_fixed",
             Self::Invalid { .. } => "invalid_command",
+            Self::TooOld => "too_old",
+            Self::UnknownEntry => "unknown_entry",
             Self::IdConflict => "id_conflict",
         }
     }
@@ -84,7 +94,7 @@ impl Rejection {
     /// What a program needs to say it in its own words.
     pub fn details(&self) -> Value {
         match self {
-            Self::VenueFull { max } => json!({ "maxOccupancy": max }),
+            Self::VenueFull { max, lent } => json!({ "maxOccupancy": max, "lent": lent }),
             Self::UnknownProduct { product_id } => json!({ "productId": product_id }),
             Self::RequiredProductMissing { product_id, name } => json!({ "productId": product_id, "name": name }),
             Self::NoCredit
@@ -96,6 +106,8 @@ impl Rejection {
             | Self::AlreadyRefunded
             | Self::CurrencyFixed
             | Self::Invalid { .. }
+            | Self::TooOld
+            | Self::UnknownEntry
             | Self::IdConflict => json!({}),
         }
     }

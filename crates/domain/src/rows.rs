@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    attention::AttentionRow,
     band::BarcodeId,
-    ids::{CommandId, CorrectionId, DeviceId, ProductId, SegmentId, SessionId, StaffId, TransactionId},
+    ids::{CommandId, CorrectionId, DeviceId, PlaceId, ProductId, SegmentId, SessionId, StaffId, TransactionId},
     money::MinorUnits,
     settings::SettingsRow,
     time::{Millis, VenueTime},
@@ -28,12 +29,24 @@ pub enum Collection {
     Transactions,
     /// [`CorrectionRow`].
     Corrections,
+    /// [`AttentionRow`].
+    Attention,
+    /// [`PlaceRow`].
+    Places,
 }
 
 impl Collection {
     /// Every collection, in the order in which a snapshot sends them: what others refer to comes first.
-    pub const ALL: [Self; 6] =
-        [Self::Settings, Self::Products, Self::Sessions, Self::Segments, Self::Transactions, Self::Corrections];
+    pub const ALL: [Self; 8] = [
+        Self::Settings,
+        Self::Products,
+        Self::Sessions,
+        Self::Segments,
+        Self::Transactions,
+        Self::Corrections,
+        Self::Attention,
+        Self::Places,
+    ];
 
     /// The name on the wire and in the state hash.
     pub fn name(self) -> &'static str {
@@ -44,6 +57,8 @@ impl Collection {
             Self::Segments => "segments",
             Self::Transactions => "transactions",
             Self::Corrections => "corrections",
+            Self::Attention => "attention",
+            Self::Places => "places",
         }
     }
 }
@@ -226,6 +241,20 @@ pub struct CorrectionRow {
     pub staff_id: Option<StaffId>,
 }
 
+/// A free place that only the desk that it is lent to may fill (`sync.md` rule 21).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceRow {
+    /// Its id.
+    pub id: PlaceId,
+    /// To whom it is lent.
+    pub device_id: DeviceId,
+    /// Since when.
+    pub granted_at: VenueTime,
+    /// A manager gave the desk up: others may have the place, and a play that still names it is believed.
+    pub written_off: bool,
+}
+
 /// A row of any collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -242,6 +271,10 @@ pub enum Row {
     Transaction(TransactionRow),
     /// Of [`Collection::Corrections`].
     Correction(CorrectionRow),
+    /// Of [`Collection::Attention`].
+    Attention(Box<AttentionRow>),
+    /// Of [`Collection::Places`].
+    Place(PlaceRow),
 }
 
 impl Row {
@@ -254,6 +287,8 @@ impl Row {
             Self::Segment(_) => Collection::Segments,
             Self::Transaction(_) => Collection::Transactions,
             Self::Correction(_) => Collection::Corrections,
+            Self::Attention(_) => Collection::Attention,
+            Self::Place(_) => Collection::Places,
         }
     }
 
@@ -266,6 +301,8 @@ impl Row {
             Self::Segment(row) => row.id.as_str(),
             Self::Transaction(row) => row.id.as_str(),
             Self::Correction(row) => row.id.as_str(),
+            Self::Attention(row) => row.id.as_str(),
+            Self::Place(row) => row.id.as_str(),
         }
     }
 
@@ -281,6 +318,8 @@ impl Row {
             Collection::Segments => Self::Segment(serde_json::from_value(row)?),
             Collection::Transactions => Self::Transaction(serde_json::from_value(row)?),
             Collection::Corrections => Self::Correction(serde_json::from_value(row)?),
+            Collection::Attention => Self::Attention(serde_json::from_value(row)?),
+            Collection::Places => Self::Place(serde_json::from_value(row)?),
         })
     }
 
@@ -296,6 +335,8 @@ impl Row {
             Collection::Segments => Self::Segment(serde_json::from_str(row)?),
             Collection::Transactions => Self::Transaction(serde_json::from_str(row)?),
             Collection::Corrections => Self::Correction(serde_json::from_str(row)?),
+            Collection::Attention => Self::Attention(serde_json::from_str(row)?),
+            Collection::Places => Self::Place(serde_json::from_str(row)?),
         })
     }
 }

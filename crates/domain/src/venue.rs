@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
 use crate::{
+    attention::AttentionRow,
     band::BarcodeId,
     figures::{DashboardStats, DayTotals},
-    ids::{CorrectionId, ProductId, SegmentId, SessionId, TransactionId},
-    rows::{Change, Collection, CorrectionRow, ProductRow, Row, SegmentRow, SessionRow, TransactionRow},
+    ids::{AttentionId, CorrectionId, PlaceId, ProductId, SegmentId, SessionId, TransactionId},
+    rows::{Change, Collection, CorrectionRow, PlaceRow, ProductRow, Row, SegmentRow, SessionRow, TransactionRow},
     settings::{SETTINGS_ID, SettingsRow},
     time::VenueTime,
 };
@@ -28,10 +29,13 @@ pub struct Venue {
     products: BTreeMap<ProductId, ProductRow>,
     visits: HashMap<SessionId, Visit>,
     live_by_band: HashMap<BarcodeId, SessionId>,
+    visits_of_band: HashMap<BarcodeId, Vec<SessionId>>,
     session_of_segment: HashMap<SegmentId, SessionId>,
     transactions: HashMap<TransactionId, TransactionRow>,
     corrections: HashMap<CorrectionId, CorrectionRow>,
     corrections_of: HashMap<TransactionId, Vec<CorrectionId>>,
+    attention: BTreeMap<AttentionId, AttentionRow>,
+    places: BTreeMap<PlaceId, PlaceRow>,
     playing: u32,
     sold: bool,
     totals: Option<DayTotals>,
@@ -53,10 +57,13 @@ impl Venue {
             products: BTreeMap::new(),
             visits: HashMap::new(),
             live_by_band: HashMap::new(),
+            visits_of_band: HashMap::new(),
             session_of_segment: HashMap::new(),
             transactions: HashMap::new(),
             corrections: HashMap::new(),
             corrections_of: HashMap::new(),
+            attention: BTreeMap::new(),
+            places: BTreeMap::new(),
             playing: 0,
             sold: false,
             totals: None,
@@ -124,6 +131,12 @@ impl Venue {
                 }
                 self.corrections.insert(row.id.clone(), row.clone());
             }
+            Row::Attention(row) => {
+                self.attention.insert(row.id.clone(), row.as_ref().clone());
+            }
+            Row::Place(row) => {
+                self.places.insert(row.id.clone(), row.clone());
+            }
         }
     }
 
@@ -138,6 +151,7 @@ impl Venue {
         if let Some(totals) = &mut self.totals {
             totals.waiting += u32::from(row.is_waiting());
         }
+        self.visits_of_band.entry(row.barcode_id.clone()).or_default().push(row.id.clone());
         self.visits.entry(row.id.clone()).or_default().session = Some(row.clone());
     }
 
@@ -156,6 +170,12 @@ impl Venue {
             Collection::Segments => self.drop_segment(&SegmentId::from(id)),
             Collection::Transactions => self.drop_transaction(&TransactionId::from(id)),
             Collection::Corrections => self.drop_correction(&CorrectionId::from(id)),
+            Collection::Attention => {
+                self.attention.remove(&AttentionId::from(id));
+            }
+            Collection::Places => {
+                self.places.remove(&PlaceId::from(id));
+            }
         }
     }
 
@@ -169,6 +189,12 @@ impl Venue {
         }
         if let Some(totals) = &mut self.totals {
             totals.waiting -= u32::from(old.is_waiting());
+        }
+        if let Some(visits) = self.visits_of_band.get_mut(&old.barcode_id) {
+            visits.retain(|visit| visit != id);
+            if visits.is_empty() {
+                self.visits_of_band.remove(&old.barcode_id);
+            }
         }
     }
 
@@ -239,6 +265,12 @@ impl Venue {
         self.live_by_band.get(band).and_then(|id| self.session(id))
     }
 
+    /// The visits of a band, live or ended, in no order.
+    pub fn visits_of_band(&self, band: &BarcodeId) -> impl Iterator<Item = &SessionRow> {
+        let ids = self.visits_of_band.get(band).into_iter().flatten();
+        ids.filter_map(|id| self.session(id))
+    }
+
     /// A visit.
     pub fn session(&self, id: &SessionId) -> Option<&SessionRow> {
         self.visits.get(id).and_then(|visit| visit.session.as_ref())
@@ -299,6 +331,31 @@ impl Venue {
         self.corrections.values()
     }
 
+    /// An open entry of the attention list.
+    pub fn attention_entry(&self, id: &AttentionId) -> Option<&AttentionRow> {
+        self.attention.get(id)
+    }
+
+    /// The open entries of the attention list, by id.
+    pub fn attention(&self) -> impl Iterator<Item = &AttentionRow> {
+        self.attention.values()
+    }
+
+    /// A lent place.
+    pub fn place(&self, id: &PlaceId) -> Option<&PlaceRow> {
+        self.places.get(id)
+    }
+
+    /// All lent places, written-off ones too, by id.
+    pub fn places(&self) -> impl Iterator<Item = &PlaceRow> {
+        self.places.values()
+    }
+
+    /// Free places that are lent to desks and not used (`sync.md` rule 21).
+    pub fn lent(&self) -> u32 {
+        u32::try_from(self.places().filter(|place| !place.written_off).count()).unwrap_or(u32::MAX)
+    }
+
     /// Occupancy: visits that play, overdue ones included (`domain.md` rule 6).
     pub fn playing(&self) -> u32 {
         self.playing
@@ -327,7 +384,10 @@ impl Venue {
         let segments = self.visits.values().flat_map(|visit| visit.segments.values()).cloned().map(Row::Segment);
         let transactions = self.transactions.values().cloned().map(Row::Transaction);
         let corrections = self.corrections.values().cloned().map(Row::Correction);
-        settings.chain(products).chain(sessions).chain(segments).chain(transactions).chain(corrections)
+        let attention = self.attention.values().map(|row| Row::Attention(Box::new(row.clone())));
+        let places = self.places.values().cloned().map(Row::Place);
+        let visits = sessions.chain(segments).chain(transactions).chain(corrections);
+        settings.chain(products).chain(visits).chain(attention).chain(places)
     }
 
     /// The row of that collection and id.
@@ -339,6 +399,10 @@ impl Venue {
             Collection::Segments => self.segment(&SegmentId::from(id)).cloned().map(Row::Segment),
             Collection::Transactions => self.transaction(&TransactionId::from(id)).cloned().map(Row::Transaction),
             Collection::Corrections => self.corrections.get(&CorrectionId::from(id)).cloned().map(Row::Correction),
+            Collection::Attention => {
+                self.attention.get(&AttentionId::from(id)).map(|row| Row::Attention(Box::new(row.clone())))
+            }
+            Collection::Places => self.place(&PlaceId::from(id)).cloned().map(Row::Place),
         }
     }
 

@@ -217,5 +217,6 @@ fn key_text(key: &Key) -> String {
         Key::Product(id) => format!("product:{id}"),
         Key::Transaction(id) => format!("transaction:{id}"),
         Key::Settings => "settings".to_owned(),
+        Key::Attention(id) => format!("attention:{id}"),
     }
 }

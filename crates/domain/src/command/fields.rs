@@ -3,10 +3,13 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Command, Correction, InvalidCommand, LINES_MAX, Line, NewProduct, ProductChanges, SaleLine, bounds};
+use super::{
+    AttentionAction, Command, Correction, InvalidCommand, LINES_MAX, Line, NewProduct, ProductChanges, RaiseKind,
+    SaleLine, bounds,
+};
 use crate::{
     band::BarcodeId,
-    ids::{ProductId, TransactionId},
+    ids::{AttentionId, CommandId, DeviceId, ProductId, TransactionId},
     money::Amount,
 };
 
@@ -123,6 +126,48 @@ pub(super) struct CorrectFields {
 #[derive(Deserialize)]
 pub(super) struct SettingsFields {
     pub(super) changes: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RaiseFields {
+    pub(super) kind: RaiseKind,
+    #[serde(deserialize_with = "bounds::reason")]
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) command: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResolveFields {
+    entry_id: AttentionId,
+    action: AttentionAction,
+    #[serde(default, deserialize_with = "bounds::optional_text")]
+    reason: Option<String>,
+    #[serde(default)]
+    again: Option<CommandId>,
+}
+
+impl ResolveFields {
+    pub(super) fn into_command(self) -> Result<Command, InvalidCommand> {
+        let Self { entry_id, action, reason, again } = self;
+        let reason = reason.filter(|reason| !reason.trim().is_empty());
+        match (action, &reason, again) {
+            (AttentionAction::Redo, _, None) => Err(InvalidCommand("A redo names the command that did it.".to_owned())),
+            (AttentionAction::Correct | AttentionAction::Dismiss, None, _) => {
+                Err(InvalidCommand("Say why.".to_owned()))
+            }
+            _ => Ok(Command::AttentionResolve { entry_id, action, reason, again }),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WriteOffFields {
+    pub(super) device_id: DeviceId,
+    #[serde(deserialize_with = "bounds::reason")]
+    pub(super) reason: String,
 }
 
 // === conversions of fields

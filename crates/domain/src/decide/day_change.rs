@@ -5,7 +5,7 @@ use super::{Draft, stay};
 use crate::{
     event::{EventName, Subject},
     ids::SessionId,
-    rows::{Change, Collection, Row, SessionRow},
+    rows::{Change, Collection, CorrectionRow, Row, SessionRow},
     venue::Venue,
 };
 
@@ -28,8 +28,14 @@ pub(super) fn day_change(draft: &mut Draft) {
         draft.event(EventName::SessionEnded, subject, vec![Change::put(Row::Session(session))]);
     }
     let aged = |session: &SessionRow| !session.is_live() && session.updated_at < kept_from;
-    let gone: Vec<Change> =
+    let mut gone: Vec<Change> =
         first_by_id(draft.venue, aged).iter().flat_map(|session| family_gone(draft.venue, &session.id)).collect();
+    // Money that was recorded without a line belongs to no visit, so it ages by itself.
+    let lone =
+        |row: &&CorrectionRow| row.created_at < kept_from && draft.venue.transaction(&row.transaction_id).is_none();
+    let mut lone: Vec<_> = draft.venue.corrections().filter(lone).map(|row| row.id.as_str()).collect();
+    lone.sort_unstable();
+    gone.extend(lone.into_iter().map(|id| Change::gone(Collection::Corrections, id)));
     if !gone.is_empty() {
         draft.event(EventName::Rows, Subject::Venue, gone);
     }

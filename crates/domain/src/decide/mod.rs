@@ -3,10 +3,13 @@
 //! Pure: the moment, the ids and the catalogue are arguments, so that server, console and replay decide
 //! alike. Nothing is changed here; [`Venue::apply`] folds the events' changes in.
 
+mod attention;
 mod correct;
 mod day_change;
+mod places;
 mod play;
 mod product;
+mod reopen;
 mod sale;
 mod settings;
 mod stay;
@@ -21,7 +24,7 @@ use crate::{
     band::BarcodeId,
     command::Command,
     event::{Event, EventName, Subject},
-    ids::{CommandId, DeviceId, ProductId, SessionId, StaffId, TransactionId},
+    ids::{AttentionId, CommandId, DeviceId, PlaceId, ProductId, SessionId, StaffId, TransactionId},
     rejection::Rejection,
     rows::{Change, ProductRow},
     time::{DAY_MS, Millis, SECOND_MS, VenueTime},
@@ -55,6 +58,29 @@ pub struct Context {
     pub device_id: Option<DeviceId>,
     /// Who.
     pub staff_id: Option<StaffId>,
+    /// It was tapped without a link and comes later: what a gate let in then is inside, whatever is known by now
+    /// (`domain.md` rules 9 and 14, `sync.md` rule 21).
+    pub late: bool,
+    /// The lent place that a play spends (`sync.md` rule 21).
+    pub place: Option<PlaceId>,
+    /// Why staff do it although the venue would say no.
+    pub force: Option<String>,
+}
+
+impl Context {
+    /// Of a command that is decided at once, by nobody in particular.
+    pub fn new(command_id: CommandId, now: VenueTime) -> Self {
+        Self {
+            command_id,
+            now,
+            catalogue: Catalogue::Now,
+            device_id: None,
+            staff_id: None,
+            late: false,
+            place: None,
+            force: None,
+        }
+    }
 }
 
 /// Something about an accepted command that a person should know.
@@ -74,13 +100,34 @@ pub enum Flag {
     /// Nobody knows what the desk had seen: it was priced by its moment.
     CatalogueUnknown,
     /// It said a moment that can't be, and another was taken (`sync.md` rule 13).
-    TimeClamped,
+    TimeClamped {
+        /// The moment that was taken less the one that it said.
+        by_ms: Millis,
+    },
+    /// It was let in without a link, and the venue was full.
+    OverCapacity,
+    /// It was let in without a link, and its credit was used up: all of it is overstay.
+    NoCredit,
+    /// It was let in on a lent place that a manager had written off meanwhile.
+    PlaceLost,
+    /// Staff did it although the venue would have said no.
+    Forced {
+        /// In their words.
+        reason: String,
+    },
+    /// It was tapped before the clock ended the visit, which is open again (`sync.md` rule 14).
+    Reopened {
+        /// The visit.
+        session_id: SessionId,
+    },
+    /// What it wanted was so already (`domain.md` rule 9).
+    NoChange,
 }
 
 /// An accepted command: what happened, in log order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// At least one event, but for a day change that finds nothing to do.
+    /// At least one event, but where nothing had to change.
     pub events: Vec<Event>,
     /// What somebody should know about it.
     pub flags: Vec<Flag>,
@@ -99,6 +146,10 @@ pub struct Needs {
     pub transaction: Option<TransactionId>,
     /// This visit, with its segments and lines.
     pub session: Option<SessionId>,
+    /// This entry of the attention list.
+    pub attention: Option<AttentionId>,
+    /// All lent places.
+    pub places: bool,
     /// The whole sync set.
     pub everything: bool,
 }
@@ -117,8 +168,11 @@ pub fn needs(command: &Command) -> Needs {
         }
         Command::Play(band) | Command::Pause(band) | Command::End(band) => {
             needs.bands.insert(band.clone());
+            needs.places = matches!(command, Command::Play(_));
         }
-        Command::ProductCreate(_) => {}
+        Command::ProductCreate(_) | Command::AttentionRaise { .. } => {}
+        Command::AttentionResolve { entry_id, .. } => needs.attention = Some(entry_id.clone()),
+        Command::PlaceWriteOff { .. } | Command::Lend { .. } => needs.places = true,
         Command::ProductUpdate { product_id, .. } | Command::ProductDelete(product_id) => {
             needs.products.insert(product_id.clone());
         }
@@ -132,7 +186,8 @@ pub fn needs(command: &Command) -> Needs {
 
 /// Decides `command` against the venue as it stands, without changing it.
 ///
-/// Returns at least one event, in log order (none only for a day change that finds nothing to do).
+/// Returns at least one event, in log order; none for a day change or a lease that finds nothing to do, and for a
+/// late command whose wish is fulfilled already.
 /// `context.now` is venue time, given by the caller, so that server, console and replay decide alike.
 ///
 /// # Errors
@@ -158,6 +213,14 @@ pub fn decide(venue: &Venue, command: &Command, context: &Context) -> Result<Dec
             settings::update(&mut draft, changes)?;
             max_after = changes.max_occupancy.unwrap_or(max_before);
         }
+        Command::AttentionRaise { kind, message, command } => {
+            attention::raise(&mut draft, *kind, message, command.as_ref());
+        }
+        Command::AttentionResolve { entry_id, action, reason, again } => {
+            attention::resolve(&mut draft, entry_id, *action, reason.as_deref(), *again)?;
+        }
+        Command::PlaceWriteOff { device_id, .. } => places::write_off(&mut draft, device_id),
+        Command::Lend { device_id, places } => places::lend(&mut draft, device_id, places),
         Command::DayChange => day_change::day_change(&mut draft),
     }
     let full_before = venue.playing() >= max_before;
@@ -173,8 +236,7 @@ pub fn decide(venue: &Venue, command: &Command, context: &Context) -> Result<Dec
 /// takes effect when it arrives, whenever it was tapped.
 pub fn not_before(venue: &Venue, command: &Command) -> Option<VenueTime> {
     let of_band = |band: &BarcodeId| {
-        let visits = venue.sessions().filter(|session| session.barcode_id == *band);
-        visits.map(|session| session.person_at).max().unwrap_or(VenueTime(i64::MIN))
+        venue.visits_of_band(band).map(|session| session.person_at).max().unwrap_or(VenueTime(i64::MIN))
     };
     match command {
         Command::Checkin { barcode_id: band, .. } | Command::Play(band) | Command::Pause(band) | Command::End(band) => {
@@ -191,6 +253,10 @@ pub fn not_before(venue: &Venue, command: &Command) -> Option<VenueTime> {
         | Command::ProductUpdate { .. }
         | Command::ProductDelete(_)
         | Command::SettingsUpdate(_)
+        | Command::AttentionRaise { .. }
+        | Command::AttentionResolve { .. }
+        | Command::PlaceWriteOff { .. }
+        | Command::Lend { .. }
         | Command::Release(_)
         | Command::DayChange => None,
     }
@@ -232,5 +298,11 @@ impl Draft<'_> {
 
     fn now(&self) -> VenueTime {
         self.context.now
+    }
+
+    fn flag(&mut self, flag: Flag) {
+        if !self.decision.flags.contains(&flag) {
+            self.decision.flags.push(flag);
+        }
     }
 }

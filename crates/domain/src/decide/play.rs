@@ -1,6 +1,10 @@
 //! Play, pause, out, and the release by the clock (`domain.md` rules 2, 4, 6, 9).
 
-use super::{Draft, stay};
+use super::{
+    Draft, Flag, places,
+    reopen::{self, Standing},
+    stay,
+};
 use crate::{
     band::BarcodeId,
     event::{EventName, Subject},
@@ -10,27 +14,41 @@ use crate::{
 };
 
 pub(super) fn play(draft: &mut Draft, band: &BarcodeId) -> Result<(), Rejection> {
-    let mut session = live(draft, band)?;
-    if session.open_segment.is_some() {
-        return Err(Rejection::AlreadyPlaying);
+    let standing = standing(draft, band)?;
+    if standing.session.open_segment.is_some() {
+        if !draft.context.late {
+            return Err(Rejection::AlreadyPlaying);
+        }
+        // It is where it was wanted; a lent place that it names stays lent until the desk gives it back.
+        draft.flag(Flag::NoChange);
+        return Ok(());
     }
-    if !session.is_listed() {
-        return Err(Rejection::NoCredit);
+    if !standing.session.is_listed() {
+        if !draft.context.late {
+            return Err(Rejection::NoCredit);
+        }
+        draft.flag(Flag::NoCredit);
     }
-    let max = draft.venue.settings().max_occupancy;
-    if draft.venue.playing() >= max {
-        return Err(Rejection::VenueFull { max });
-    }
+    let place = places::enter(draft)?;
+    let mut session = standing.open(draft);
     let now = draft.now();
     let segment = stay::open_segment(&mut session, SegmentId(row_id(draft.context.command_id, "segment", 0)), now);
     stay::touch(&mut session, now);
     draft.playing += 1;
-    emit(draft, EventName::SessionPlay, session, Some(segment));
+    emit(draft, EventName::SessionPlay, session, [Some(segment), place].into_iter().flatten());
     Ok(())
 }
 
 pub(super) fn pause(draft: &mut Draft, band: &BarcodeId) -> Result<(), Rejection> {
-    let mut session = live(draft, band)?;
+    let standing = standing(draft, band)?;
+    if standing.session.open_segment.is_none() {
+        if !draft.context.late {
+            return Err(Rejection::NotPlaying);
+        }
+        draft.flag(Flag::NoChange);
+        return Ok(());
+    }
+    let mut session = standing.open(draft);
     let now = draft.now();
     let used_up = session.is_overdue(now);
     let segment = stay::close_segment(&mut session, now, ClosedBy::Person).ok_or(Rejection::NotPlaying)?;
@@ -49,8 +67,14 @@ pub(super) fn pause(draft: &mut Draft, band: &BarcodeId) -> Result<(), Rejection
 }
 
 pub(super) fn end(draft: &mut Draft, band: &BarcodeId) -> Result<(), Rejection> {
-    let session = live(draft, band)?;
-    end_session(draft, session);
+    match reopen::standing(draft, band) {
+        Some(standing) => {
+            let session = standing.open(draft);
+            end_session(draft, session);
+        }
+        None if draft.context.late && draft.venue.visits_of_band(band).next().is_some() => draft.flag(Flag::NoChange),
+        None => return Err(Rejection::UnknownBand),
+    }
     Ok(())
 }
 
@@ -79,13 +103,13 @@ pub(super) fn release(draft: &mut Draft, session: &SessionId) -> Result<(), Reje
     Ok(())
 }
 
-fn live(draft: &Draft, band: &BarcodeId) -> Result<SessionRow, Rejection> {
-    draft.venue.live_session(band).cloned().ok_or(Rejection::UnknownBand)
+fn standing(draft: &Draft, band: &BarcodeId) -> Result<Standing, Rejection> {
+    reopen::standing(draft, band).ok_or(Rejection::UnknownBand)
 }
 
-fn emit(draft: &mut Draft, name: EventName, session: SessionRow, segment: Option<Change>) {
+fn emit(draft: &mut Draft, name: EventName, session: SessionRow, others: impl IntoIterator<Item = Change>) {
     let subject = Subject::Session(session.id.clone());
     let mut changes = vec![Change::put(Row::Session(session))];
-    changes.extend(segment);
+    changes.extend(others);
     draft.event(name, subject, changes);
 }

@@ -1,6 +1,6 @@
 //! Selling: sale, visit and credit together or not at all (`domain.md` rule 1).
 
-use super::{Catalogue, Draft, Flag, play, stay};
+use super::{Catalogue, Draft, Flag, play, reopen, stay};
 use crate::{
     band::BarcodeId,
     command::{Line, SaleLine},
@@ -41,21 +41,23 @@ fn sell_to_band(
     payment: Option<&str>,
 ) -> Result<(), Rejection> {
     let now = draft.now();
-    let found = draft.venue.live_session(band).cloned();
+    let found = reopen::standing(draft, band);
     let is_over = |session: &SessionRow| {
         let today = draft.venue.settings().day_rules().day_of(now);
         !session.is_listed() && session.created_at < today.start
     };
     let (over, current) = match found {
-        Some(session) if is_over(&session) => (Some(session), None),
+        Some(standing) if is_over(&standing.session) => (Some(standing), None),
         other => (None, other),
     };
-    require_products(draft, current.as_ref(), lines)?;
+    require_products(draft, current.as_ref().map(|standing| &standing.session), lines)?;
     let priced = price(draft, lines)?;
-    if let Some(session) = over {
+    if let Some(standing) = over {
+        let session = standing.open(draft);
         play::end_session(draft, session);
     }
     let is_new = current.is_none();
+    let current = current.map(|standing| standing.open(draft));
     let mut session = current.unwrap_or_else(|| {
         let id = SessionId(row_id(draft.context.command_id, "session", band_index));
         new_session(id, band.clone(), now)

@@ -1,3 +1,5 @@
+mod late;
+
 use super::*;
 use crate::{
     figures::DayTotals,
@@ -35,8 +37,12 @@ impl Bench {
     fn run_at(&mut self, now: VenueTime, command: &Command, catalogue: Catalogue) -> Result<Decision, Rejection> {
         self.commands += 1;
         let command_id = CommandId(uuid::Uuid::from_u128(self.commands));
-        let context = Context { command_id, now, catalogue, device_id: None, staff_id: None };
-        let decision = decide(&self.venue, command, &context)?;
+        let context = Context { catalogue, ..Context::new(command_id, now) };
+        self.run_in(&context, command)
+    }
+
+    fn run_in(&mut self, context: &Context, command: &Command) -> Result<Decision, Rejection> {
+        let decision = decide(&self.venue, command, context)?;
         for event in &decision.events {
             self.venue.apply(&event.changes);
         }
@@ -183,7 +189,7 @@ fn two_gates_at_the_last_place_let_one_in() {
     bench.sell(0, "B", "Hour", 1);
     bench.gate(1, "play", "A").expect("a free place");
     assert_eq!(bench.names, ["session:play", "system:capacity:changed"], "it became full");
-    assert_eq!(bench.gate(1, "play", "B"), Err(Rejection::VenueFull { max: 1 }));
+    assert_eq!(bench.gate(1, "play", "B"), Err(Rejection::VenueFull { max: 1, lent: 0 }));
     bench.gate(2, "pause", "A").expect("it plays");
     assert_eq!(bench.names, ["session:pause", "system:capacity:changed"], "it is full no more");
     bench.gate(3, "play", "B").expect("a free place");
@@ -583,7 +589,7 @@ fn needs_name_what_a_slice_must_hold() {
     for verb in ["play", "pause", "end"] {
         check(
             &format!(r#"{{"type":"session.{verb}","barcodeId":"B-1"}}"#),
-            Needs { bands: band.clone(), ..Needs::default() },
+            Needs { bands: band.clone(), places: verb == "play", ..Needs::default() },
         );
     }
     let both = Needs { bands: band, products: product.clone(), ..Needs::default() };

@@ -2,7 +2,7 @@
 
 use gangway_domain::{
     command::Command,
-    decide::{Catalogue, Context, Decision, decide},
+    decide::{Context, Decision, decide},
     ids::{CommandId, ProductId},
     rejection::Rejection,
     rows::Change,
@@ -45,7 +45,7 @@ impl Driven {
     pub fn decide(&mut self, now: VenueTime, command: &Command) -> Result<Decision, Rejection> {
         self.commands += 1;
         let command_id = CommandId(Uuid::from_u128(self.commands));
-        let context = Context { command_id, now, catalogue: Catalogue::Now, device_id: None, staff_id: None };
+        let context = Context::new(command_id, now);
         let decision = decide(&self.venue, command, &context)?;
         for event in &decision.events {
             self.venue.apply(&event.changes);

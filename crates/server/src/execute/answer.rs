@@ -36,7 +36,11 @@ pub(super) fn result(command: &Command, events: &[Event], venue: &Venue, now: Ve
             json!(row.map(|row| TransactionWithRelations::of(row, venue.settings().currency())))
         }
         Command::SettingsUpdate(_) => json!(SystemSettings::of(venue.settings())),
-        Command::DayChange => Value::Null,
+        Command::AttentionRaise { .. }
+        | Command::AttentionResolve { .. }
+        | Command::PlaceWriteOff { .. }
+        | Command::Lend { .. }
+        | Command::DayChange => Value::Null,
     }
 }
 

@@ -227,6 +227,9 @@ impl Work<'_> {
             catalogue,
             device_id: self.request.device_id.clone(),
             staff_id: self.request.staff_id.clone(),
+            late: false,
+            place: None,
+            force: None,
         };
         let Decision { mut events, mut flags } = match decide::decide(&venue, command, &context) {
             Ok(decision) => decision,
@@ -241,7 +244,8 @@ impl Work<'_> {
         let now = self.arrived.max(effective.at);
         let result = answer::result(command, &events, &venue, now);
         flags.extend(unknown_catalogue.then_some(Flag::CatalogueUnknown));
-        flags.extend(effective.clamped.then_some(Flag::TimeClamped));
+        let by_ms = self.request.occurred_at.map_or(0, |said| effective.at.since(said));
+        flags.extend(effective.clamped.then_some(Flag::TimeClamped { by_ms }));
         let flags = flags.iter().map(to_value).collect();
         let outcome = Outcome::accepted((self.head.seq + 1..=head.seq).collect(), result, flags);
         Ok(Some(Done { outcome, head, effective_at: effective.at }))

@@ -14,7 +14,7 @@ use gangway_console::net::{
 use gangway_console::sync::message::EventsPage;
 use gangway_domain::{
     command::Command,
-    decide::{Catalogue, Context, decide},
+    decide::{Context, decide},
     hash::StateHash,
     ids::{CommandId, Position},
     rows::{Change, Row},
@@ -177,7 +177,7 @@ impl State {
             Err(error) => return rejected(json!({ "code": "invalid_command", "message": error.0, "details": {} })),
         };
         let command_id: CommandId = id.parse().expect("a UUID");
-        let context = Context { command_id, now: self.now, catalogue: Catalogue::Now, device_id: None, staff_id: None };
+        let context = Context::new(command_id, self.now);
         let decision = match decide(&self.venue, &command, &context) {
             Ok(decision) => decision,
             Err(rejection) => return rejected(rejection.to_wire()),

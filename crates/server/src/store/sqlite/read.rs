@@ -33,6 +33,8 @@ pub(super) fn table(collection: Collection) -> &'static str {
         Collection::Segments => "segments",
         Collection::Transactions => "transactions",
         Collection::Corrections => "corrections",
+        Collection::Attention => "attention",
+        Collection::Places => "places",
     }
 }
 

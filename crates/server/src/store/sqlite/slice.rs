@@ -38,6 +38,12 @@ pub(super) fn slice(connection: &Connection, needs: &Needs) -> Result<Venue, Sto
         for product in &needs.products {
             rows.extend(row(connection, Collection::Products, product.as_str())?);
         }
+        if let Some(entry) = &needs.attention {
+            rows.extend(query(connection, Collection::Attention, "in_sync = 1 AND id = ?1", entry.as_str())?);
+        }
+        if needs.places {
+            rows.extend(query(connection, Collection::Places, "in_sync = 1 OR ?1 IS NULL", "")?);
+        }
         for session in sessions(connection, needs)? {
             rows.extend(family(connection, &session)?);
         }

@@ -156,6 +156,8 @@ impl Transaction for SqliteTransaction<'_> {
             Row::Transaction(line) => return self.put_line(line, json),
             Row::Settings(_) => (put_sql("settings", ""), None, None),
             Row::Product(_) => (put_sql("products", ""), None, None),
+            Row::Attention(_) => (put_sql("attention", ""), None, None),
+            Row::Place(_) => (put_sql("places", ""), None, None),
             Row::Segment(segment) => (put_sql("segments", "session_id"), Some(&segment.session_id), None),
             Row::Correction(correction) => (
                 put_sql("corrections", "session_id, transaction_id"),

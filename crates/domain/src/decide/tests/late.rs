@@ -1,0 +1,258 @@
+//! What was tapped without a link and comes later: scans against the clock, places, the attention list.
+
+use super::*;
+use crate::{
+    attention::{self, Tapped},
+    command::AttentionAction,
+    ids::{DeviceId, PlaceId},
+};
+
+impl Bench {
+    /// As [`Bench::run`], tapped at that minute without a link by desk `d`.
+    fn late(&mut self, minute: i64, text: &str) -> Result<Decision, Rejection> {
+        self.late_with(minute, text, |context| context)
+    }
+
+    fn late_with(
+        &mut self,
+        minute: i64,
+        text: &str,
+        with: impl FnOnce(Context) -> Context,
+    ) -> Result<Decision, Rejection> {
+        self.commands += 1;
+        let context = Context {
+            late: true,
+            device_id: Some(DeviceId::from("d")),
+            ..Context::new(CommandId(uuid::Uuid::from_u128(self.commands)), START.plus(minute * MINUTE))
+        };
+        self.run_in(&with(context), &Command::parse(text).expect("a command"))
+    }
+
+    fn release(&mut self, minute: i64, band: &str) -> Decision {
+        let id = self.session(band).id;
+        self.run_at(START.plus(minute * MINUTE), &Command::Release(id), Catalogue::Now).expect("released")
+    }
+
+    fn lend(&mut self, device: &str, places: &[&str]) -> Decision {
+        let places = places.iter().map(|id| PlaceId::from(*id)).collect();
+        let command = Command::Lend { device_id: DeviceId::from(device), places };
+        self.run_at(START, &command, Catalogue::Now).expect("lent")
+    }
+}
+
+fn verb(verb: &str, band: &str) -> String {
+    format!(r#"{{"type":"session.{verb}","barcodeId":"{band}"}}"#)
+}
+
+fn playing_since_zero(band: &str) -> Bench {
+    let mut bench = Bench::new();
+    bench.sell(0, band, "Hour", 1);
+    bench.gate(0, "play", band).expect("plays");
+    bench
+}
+
+#[test]
+fn a_pause_from_before_the_release_opens_the_visit_again_with_its_credit() {
+    let mut bench = playing_since_zero("B");
+    bench.release(65, "B");
+    assert_eq!(bench.session("B").status(), Status::Ended);
+    let decision = bench.late(40, &verb("pause", "B")).expect("accepted");
+    assert_eq!(bench.names, ["session:updated", "session:pause"]);
+    assert!(matches!(decision.flags[..], [Flag::Reopened { .. }]));
+    let session = bench.session("B");
+    assert_eq!((session.status(), session.overstay_ms), (Status::Paused, 0));
+    assert_eq!(bench.remaining_minutes(70, "B"), 20, "played 40 of 60");
+    let segments: Vec<_> = bench.venue.segments_of(&session.id).collect();
+    assert_eq!(segments.len(), 1);
+    assert_eq!((segments[0].closed_by, segments[0].left_at), (Some(ClosedBy::Person), Some(START.plus(40 * MINUTE))));
+    assert_eq!(bench.venue.playing(), 0);
+}
+
+#[test]
+fn a_pause_between_the_end_of_credit_and_the_release_ends_the_visit_when_it_was_tapped() {
+    let mut bench = playing_since_zero("B");
+    bench.release(65, "B");
+    bench.late(62, &verb("pause", "B")).expect("accepted");
+    assert_eq!(bench.names, ["session:updated", "session:ended"]);
+    let session = bench.session("B");
+    assert_eq!((session.ended_at, session.overstay_ms), (Some(START.plus(62 * MINUTE)), 2 * MINUTE));
+}
+
+#[test]
+fn a_top_up_from_before_the_release_keeps_it_in() {
+    let mut bench = playing_since_zero("B");
+    bench.release(65, "B");
+    let id = bench.product("Hour").id;
+    let text = format!(r#"{{"type":"session.checkin","barcodeId":"B","products":[{{"id":"{id}","quantity":1}}]}}"#);
+    bench.late(50, &text).expect("accepted");
+    assert_eq!(bench.session("B").status(), Status::Playing);
+    assert_eq!(bench.remaining_minutes(65, "B"), 55);
+    assert_eq!(bench.venue.playing(), 1);
+}
+
+#[test]
+fn what_was_tapped_after_the_release_or_after_a_persons_end_opens_nothing() {
+    let mut bench = playing_since_zero("B");
+    bench.release(65, "B");
+    assert_eq!(bench.late(66, &verb("pause", "B")), Err(Rejection::UnknownBand));
+    let mut bench = playing_since_zero("B");
+    bench.gate(30, "end", "B").expect("out");
+    assert_eq!(bench.late(30, &verb("pause", "B")), Err(Rejection::UnknownBand));
+}
+
+#[test]
+fn a_wish_that_is_fulfilled_already_changes_nothing_when_it_comes_late() {
+    let mut bench = playing_since_zero("B");
+    let decision = bench.late(10, &verb("play", "B")).expect("accepted");
+    assert_eq!((decision.events.len(), &decision.flags[..]), (0, &[Flag::NoChange][..]));
+    bench.gate(20, "pause", "B").expect("pauses");
+    assert!(bench.late(21, &verb("pause", "B")).expect("accepted").events.is_empty());
+    bench.gate(30, "end", "B").expect("out");
+    assert!(bench.late(31, &verb("end", "B")).expect("accepted").events.is_empty());
+    assert_eq!(bench.late(31, &verb("end", "NOBODY")), Err(Rejection::UnknownBand));
+    assert_eq!(bench.gate(31, "end", "B"), Err(Rejection::UnknownBand), "now, staff must see it");
+}
+
+#[test]
+fn a_play_whose_credit_is_gone_by_now_is_overstay_and_never_negative() {
+    let mut bench = Bench::new();
+    let sold = bench.sell(0, "B", "Hour", 1);
+    bench.correct(5, &sold, r#""status":"refunded""#).expect("refunded");
+    let decision = bench.late(6, &verb("play", "B")).expect("accepted");
+    assert_eq!(decision.flags, [Flag::NoCredit]);
+    assert_eq!((bench.remaining_minutes(20, "B"), bench.venue.playing()), (0, 1));
+    bench.gate(20, "pause", "B").expect("out");
+    assert_eq!((bench.session("B").overstay_ms, bench.session("B").played_ms), (14 * MINUTE, 0));
+}
+
+fn full(policy: &str) -> Bench {
+    let mut bench = Bench::new();
+    bench.settings(0, &format!(r#"{{"maxOccupancy":1,"capacityPolicy":"{policy}"}}"#)).expect("changed");
+    for band in ["A", "B"] {
+        bench.sell(0, band, "Hour", 1);
+    }
+    bench.gate(0, "play", "A").expect("plays");
+    bench
+}
+
+#[test]
+fn advisory_warns_and_lets_in_what_was_inside_already() {
+    let mut bench = full("advisory");
+    assert_eq!(bench.gate(1, "play", "B"), Err(Rejection::VenueFull { max: 1, lent: 0 }));
+    assert_eq!(bench.late(1, &verb("play", "B")).expect("accepted").flags, [Flag::OverCapacity]);
+    assert_eq!(bench.venue.playing(), 2);
+}
+
+#[test]
+fn strict_lets_nobody_in_without_a_place_however_late_it_comes() {
+    let mut bench = full("strict");
+    assert_eq!(bench.late(1, &verb("play", "B")), Err(Rejection::VenueFull { max: 1, lent: 0 }));
+}
+
+#[test]
+fn an_override_is_recorded_with_its_reason() {
+    for policy in ["advisory", "strict"] {
+        let mut bench = full(policy);
+        let force = |context| Context { late: false, force: Some("A birthday".to_owned()), ..context };
+        let decision = bench.late_with(1, &verb("play", "B"), force).expect("accepted");
+        assert_eq!(decision.flags, [Flag::Forced { reason: "A birthday".to_owned() }]);
+    }
+}
+
+#[test]
+fn lent_places_are_not_free_for_others_and_spent_by_whom_they_are_lent_to() {
+    let mut bench = full("strict");
+    bench.settings(0, r#"{"maxOccupancy":2}"#).expect("changed");
+    bench.lend("d", &["p"]);
+    let named = |place: &'static str| move |context| Context { place: Some(PlaceId::from(place)), ..context };
+    assert_eq!(bench.gate(1, "play", "B"), Err(Rejection::VenueFull { max: 2, lent: 1 }));
+    assert!(bench.late_with(1, &verb("play", "B"), named("other")).is_err());
+    let of_another = |context| Context { device_id: Some(DeviceId::from("e")), ..named("p")(context) };
+    assert!(bench.late_with(1, &verb("play", "B"), of_another).is_err());
+    bench.late_with(1, &verb("play", "B"), named("p")).expect("covered");
+    assert_eq!((bench.venue.lent(), bench.venue.playing()), (0, 2));
+}
+
+#[test]
+fn a_written_off_place_is_free_for_others_and_its_late_play_is_believed() {
+    let mut bench = full("strict");
+    bench.settings(0, r#"{"maxOccupancy":2}"#).expect("changed");
+    bench.lend("d", &["p"]);
+    bench.ok(1, r#"{"type":"place.writeOff","deviceId":"d","reason":"It fell into the pool"}"#);
+    bench.gate(2, "play", "B").expect("there is room");
+    bench.sell(2, "C", "Hour", 1);
+    let named = |context| Context { place: Some(PlaceId::from("p")), ..context };
+    let decision = bench.late_with(3, &verb("play", "C"), named).expect("accepted");
+    assert_eq!(decision.flags, [Flag::PlaceLost]);
+    assert_eq!(bench.venue.places().count(), 0);
+}
+
+#[test]
+fn lending_says_only_what_changes() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.lend("d", &["p", "q"]).events.len(), 1);
+    assert!(bench.lend("d", &["p", "q"]).events.is_empty());
+    bench.lend("d", &["q", "r"]);
+    let held: Vec<_> = bench.venue.places().map(|place| place.id.0.clone()).collect();
+    assert_eq!(held, ["q", "r"]);
+}
+
+/// The entry of a refused sale of two hours, in a venue.
+fn refused_sale(bench: &mut Bench) -> attention::AttentionRow {
+    let id = bench.product("Hour").id;
+    let text = format!(r#"{{"type":"session.checkin","barcodeId":"B","products":[{{"id":"{id}","quantity":2}}]}}"#);
+    let (wire, command) = (serde_json::from_str(&text).expect("JSON"), Command::parse(&text).expect("a command"));
+    let context = Context::new(CommandId(uuid::Uuid::from_u128(7_000)), START);
+    let tapped = Tapped {
+        wire: Some(&wire),
+        command: Some(&command),
+        context: &context,
+        occurred_at: Some(START),
+        arrived: START.plus(MINUTE),
+    };
+    let entry = attention::of_rejection(&bench.venue, tapped, &Rejection::TooOld);
+    bench.venue.apply(&[Change::put(Row::Attention(Box::new(entry.clone())))]);
+    entry
+}
+
+#[test]
+fn money_of_a_refused_sale_can_be_recorded_once() {
+    let mut bench = Bench::new();
+    let entry = refused_sale(&mut bench);
+    assert_eq!((entry.money_minor.0, entry.credit_ms), (2_500, 120 * MINUTE));
+    assert_eq!(entry.choices(), [AttentionAction::Redo, AttentionAction::Correct, AttentionAction::Dismiss]);
+    let text = format!(r#"{{"type":"attention.resolve","entryId":"{}","action":"correct","reason":"cash"}}"#, entry.id);
+    bench.ok(2, &text);
+    let stats = bench.venue.dashboard_stats(START.plus(3 * MINUTE));
+    assert_eq!(serde_json::to_value(stats).expect("JSON")["todayRevenue"], 25);
+    assert_eq!(bench.venue.attention().count(), 0);
+    assert_eq!(bench.run(3, &text), Err(Rejection::UnknownEntry));
+    bench.run_at(START.plus(3 * DAY_MS), &Command::DayChange, Catalogue::Now).expect("a day change");
+    assert_eq!(bench.venue.corrections().count(), 0, "it ages out of the sync set like the rest of its day");
+}
+
+#[test]
+fn an_entry_is_closed_with_a_reason_only() {
+    let text = |fields: &str| format!(r#"{{"type":"attention.resolve","entryId":"e",{fields}}}"#);
+    for bad in [r#""action":"dismiss""#, r#""action":"dismiss","reason":"  ""#, r#""action":"redo""#, r#""action":"x""#]
+    {
+        assert!(Command::parse(&text(bad)).is_err(), "{bad}");
+    }
+    let mut bench = Bench::new();
+    bench.ok(0, r#"{"type":"attention.raise","kind":"clockStep","message":"an hour"}"#);
+    let id = bench.venue.attention().next().expect("an entry").id.clone();
+    let act = |fields: &str| format!(r#"{{"type":"attention.resolve","entryId":"{id}",{fields}}}"#);
+    assert!(matches!(bench.run(1, &act(r#""action":"correct","reason":"x""#)), Err(Rejection::Invalid { .. })));
+    bench.ok(1, &act(r#""action":"dismiss","reason":"the battery was new""#));
+}
+
+#[test]
+fn everyday_flags_need_nobody() {
+    let bench = Bench::new();
+    let context = Context::new(CommandId(uuid::Uuid::from_u128(1)), START);
+    let tapped = Tapped { wire: None, command: None, context: &context, occurred_at: None, arrived: START };
+    let none = [Flag::NoChange, Flag::TimeClamped { by_ms: -1_900 }, Flag::TimeClamped { by_ms: 1_900 }];
+    assert_eq!(attention::of_flags(&bench.venue, tapped, &none), None);
+    let some = attention::of_flags(&bench.venue, tapped, &[Flag::NoChange, Flag::TimeClamped { by_ms: -9_000 }]);
+    assert_eq!(some.map(|row| row.flags), Some(vec![Flag::TimeClamped { by_ms: -9_000 }]));
+}

@@ -1,0 +1,29 @@
+-- What people must look at, and the free places that are lent to desks.
+
+CREATE TABLE attention (
+    id      TEXT    PRIMARY KEY,
+    row     TEXT    NOT NULL,
+    in_sync INTEGER NOT NULL
+) STRICT;
+CREATE INDEX attention_in_sync ON attention (id) WHERE in_sync = 1;
+
+CREATE TABLE places (
+    id      TEXT    PRIMARY KEY,
+    row     TEXT    NOT NULL,
+    in_sync INTEGER NOT NULL
+) STRICT;
+CREATE INDEX places_in_sync ON places (id) WHERE in_sync = 1;
+
+-- Money of a sale that never became one is recorded without a line, so a correction may name none.
+CREATE TABLE corrections_2 (
+    id             TEXT    PRIMARY KEY,
+    row            TEXT    NOT NULL,
+    in_sync        INTEGER NOT NULL,
+    session_id     TEXT    NOT NULL,
+    transaction_id TEXT    NOT NULL
+) STRICT;
+INSERT INTO corrections_2 SELECT id, row, in_sync, session_id, transaction_id FROM corrections;
+DROP TABLE corrections;
+ALTER TABLE corrections_2 RENAME TO corrections;
+CREATE INDEX corrections_of_session ON corrections (session_id);
+CREATE INDEX corrections_in_sync ON corrections (id) WHERE in_sync = 1;
