@@ -17,4 +17,4 @@ mod serve;
 pub mod store;
 pub mod sweeper;
 
-pub use serve::{Ready, Running, ServeOptions, StartError, StopError, start};
+pub use serve::{Opening, Parts, Ready, Running, ServeOptions, StartError, StopError, Venue, start};

@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use gangway_domain::ids::DeviceId;
 use http::header::CONTENT_TYPE;
 use serde_json::json;
@@ -120,9 +121,9 @@ pub async fn snapshot(State(app): State<App>, caller: Caller) -> Result<Response
     let place = app.snapshots.enter(caller.device_id).await?;
     let (pieces, stream) = mpsc::channel::<Bytes>(PIECES_WAITING);
     let server_time = app.now().to_iso();
-    let runtime = tokio::runtime::Handle::current();
+    let (runtime, workers) = (tokio::runtime::Handle::current(), app.store.workers().clone());
     let send = move |piece: Vec<u8>| {
-        let sent = runtime.block_on(place.send(&pieces, piece));
+        let sent = workers.wait(&runtime, place.send(&pieces, piece).boxed()).unwrap_or(false);
         if !sent {
             tracing::debug!("a snapshot ended before its end");
         }

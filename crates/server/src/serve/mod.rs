@@ -2,6 +2,7 @@
 
 mod folder;
 mod node;
+mod venue;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -13,6 +14,7 @@ use std::{
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use self::venue::{Opening, Parts, Venue};
 use crate::http::Origins;
 
 /// Where a server listens if nobody says (`contract.md`, Programs).

@@ -5,35 +5,29 @@ use std::{
     time::Duration,
 };
 
-use gangway_domain::{settings::SettingsRow, time::VenueTime};
+use gangway_domain::time::VenueTime;
 use socketioxide::SocketIo;
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use super::{Ready, ServeOptions, StartError, StopError, folder::Folder};
+use super::{
+    Ready, ServeOptions, StartError, StopError,
+    folder::Folder,
+    venue::{Opening, Venue},
+};
 use crate::{
-    clock::{Clock, Ids, RandomIds, RealMachine, VenueClock},
+    clock::{Clock, RandomIds, RealMachine, VenueClock},
     demo,
-    dispatcher::{
-        Dispatcher,
-        mirror::{Mirror, Place, SharedMirror},
-    },
-    execute::Ports,
-    http::{self, Origins, app::App, calls::Calls},
-    metrics::Metrics,
+    http::{self, Origins, calls::Calls},
     net,
-    realtime::{self, RoomEmitter, Shared, sockets::Sockets},
-    store::{Founding, Head, Store, StoreError, sqlite, threads::StoreThreads},
-    sweeper::Sweeper,
+    realtime::{self, RoomEmitter},
+    store::{
+        StoreError, sqlite,
+        threads::{OwnThreads, StoreThreads},
+    },
 };
 
 /// The name of a venue that nobody named.
 const VENUE_NAME: &str = "Gangway";
-/// Carts that may wait for the dispatcher.
-const NOTICES: usize = 256;
 /// How long calls in progress may take when the server ends.
 const CALLS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the sockets may take to close.
@@ -76,52 +70,22 @@ struct Node {
     sweeper: JoinHandle<()>,
 }
 
-/// The venue as opened.
-struct Opened {
-    store: StoreThreads,
-    mirror: Arc<SharedMirror>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn Ids>,
-    head: Head,
-}
-
 async fn start(
     options: &ServeOptions,
     origins: Origins,
     stop: &watch::Receiver<bool>,
 ) -> Result<(Node, Ready), StartError> {
     let folder = Folder::open(&options.data_dir)?;
-    let opened =
+    let venue =
         open(options, &folder).map_err(|error| StartError::Fault(format!("The venue can't be opened: {error}.")))?;
     if options.demo {
-        let seeded = demo::seed(&opened.store, &opened.mirror, opened.clock.as_ref()).await;
+        let seeded = demo::seed(&venue.store, &venue.mirror, venue.clock.as_ref()).await;
         seeded.map_err(|error| StartError::Fault(format!("The demo can't be made: {error}.")))?;
     }
-    let metrics = Arc::new(Metrics::default());
-    let sockets = Arc::new(Sockets::default());
-    let emitted = Arc::new(watch::Sender::new(Place::of(&opened.head)));
-    let calls = Arc::new(Calls::default());
-    let shared = Shared {
-        sockets: sockets.clone(),
-        emitted: emitted.clone(),
-        clock: opened.clock.clone(),
-        metrics: metrics.clone(),
-    };
-    let (layer, io) = realtime::build(shared.clone());
-    let (notices, notices_in) = mpsc::channel(NOTICES);
-    let app = App {
-        store: opened.store.clone(),
-        mirror: opened.mirror.clone(),
-        clock: opened.clock.clone(),
-        ids: opened.ids.clone(),
-        metrics: metrics.clone(),
-        sockets,
-        notices,
-        snapshots: Arc::default(),
-        open: options.insecure_open,
-        calls: calls.clone(),
-    };
-    let router = http::router(app, layer, origins);
+    let parts = venue.parts(options.insecure_open);
+    let (layer, io) = realtime::build(parts.shared.clone());
+    let calls = parts.app.calls.clone();
+    let router = http::router(parts.app.clone(), layer, origins);
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| cannot_listen(options, &error))?;
     let listen = listener.local_addr().map_err(|error| cannot_listen(options, &error))?;
@@ -129,19 +93,11 @@ async fn start(
         tracing::warn!("tokens can't be made yet: every call is refused unless --insecure-open is given");
     }
     let (quiet, quieted) = watch::channel(false);
-    let dispatcher = Dispatcher {
-        store: opened.store.clone(),
-        mirror: opened.mirror.clone(),
-        emitter: RoomEmitter { io: io.clone(), shared },
-        clock: opened.clock.clone(),
-        metrics,
-        emitted,
-        notices: notices_in,
-    };
-    let sweeper = Sweeper { store: opened.store.clone(), mirror: opened.mirror, clock: opened.clock, ids: opened.ids };
+    let emitter = RoomEmitter { io: io.clone(), shared: parts.shared.clone() };
+    let (dispatcher, sweeper) = parts.tasks(emitter);
     let node = Node {
         folder,
-        store: opened.store,
+        store: venue.store,
         io,
         calls,
         quiet,
@@ -149,8 +105,8 @@ async fn start(
         dispatcher: tokio::spawn(dispatcher.run(quieted)),
         sweeper: tokio::spawn(sweeper.run(stop.clone())),
     };
-    let ready = Ready { listen, venue_id: opened.head.venue_id, epoch: opened.head.epoch.0 };
-    tracing::info!(%listen, venue = ready.venue_id, epoch = ready.epoch, seq = opened.head.seq, "serving");
+    let ready = Ready { listen, venue_id: venue.head.venue_id, epoch: venue.head.epoch.0 };
+    tracing::info!(%listen, venue = ready.venue_id, epoch = ready.epoch, seq = venue.head.seq, "serving");
     Ok((node, ready))
 }
 
@@ -159,24 +115,14 @@ fn cannot_listen(options: &ServeOptions, error: &std::io::Error) -> StartError {
 }
 
 /// Opens the venue's file and starts its threads.
-fn open(options: &ServeOptions, folder: &Folder) -> Result<Opened, StoreError> {
-    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
-    let founding = || {
-        let name = options.venue.as_deref().map_or(VENUE_NAME, str::trim);
-        let now = VenueClock::new(RealMachine::default(), VenueTime(0)).now();
-        Founding { venue_id: ids.venue_id(), epoch: ids.epoch(), settings: SettingsRow::new(name, now) }
-    };
-    let store = sqlite::SqliteStore::open(&folder.file(sqlite::FILE), founding)?;
-    let mut loaded = None;
-    store.reader()?.view(&mut |view| {
-        loaded = Some((Mirror::load(view)?, view.head()?));
-        Ok(())
-    })?;
-    let (mirror, head) = loaded.ok_or(StoreError::Busy)?;
-    let clock: Arc<dyn Clock> = Arc::new(VenueClock::new(RealMachine::default(), head.last_time));
-    let ports = Ports { clock: clock.clone(), ids: ids.clone() };
-    let store = StoreThreads::start(Box::new(store), ports, &head)?;
-    Ok(Opened { store, mirror: Arc::new(SharedMirror::new(mirror)), clock, ids, head })
+fn open(options: &ServeOptions, folder: &Folder) -> Result<Venue, StoreError> {
+    Venue::open(Opening {
+        file: &folder.file(sqlite::FILE),
+        name: options.venue.as_deref().map_or(VENUE_NAME, str::trim),
+        ids: Arc::new(RandomIds),
+        clock: &|floor: VenueTime| -> Arc<dyn Clock> { Arc::new(VenueClock::new(RealMachine::default(), floor)) },
+        workers: Arc::new(OwnThreads),
+    })
 }
 
 impl Node {

@@ -1,17 +1,24 @@
 //! The threads that hold the store: one that writes, a few that read. The async side only sends them work.
+//!
+//! What runs on them is written as tasks, so that a simulator can run the very same on its one thread.
 
 use std::{
     panic::{self, AssertUnwindSafe},
+    pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc,
     },
-    thread,
+    task::{Context, Wake},
+    thread::{self, Thread},
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::{ids::Seq, time::VenueTime};
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, Notify, mpsc, oneshot},
+};
 
 use super::{Head, Reader, Store, StoreError, View};
 use crate::execute::{self, Batch, EpochProof, Executed, Ports, Request};
@@ -59,12 +66,56 @@ impl Commits {
     }
 }
 
+/// Where the store's workers run.
+pub trait Workers: Send + Sync {
+    /// Runs a worker beside the others until it ends.
+    ///
+    /// # Errors
+    /// The machine has no room for it.
+    fn spawn(&self, name: String, worker: BoxFuture<'static, ()>) -> Result<(), StoreError>;
+
+    /// Waits within a read for what others do meanwhile on `runtime`; none where a read can't wait.
+    fn wait(&self, runtime: &Handle, future: BoxFuture<'_, bool>) -> Option<bool>;
+}
+
+/// A thread for each, so that waiting for the disk holds nobody up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnThreads;
+
+impl Workers for OwnThreads {
+    fn spawn(&self, name: String, worker: BoxFuture<'static, ()>) -> Result<(), StoreError> {
+        let thread = thread::Builder::new().name(name).spawn(move || block_on(worker));
+        thread.map(drop).map_err(|error| StoreError::Unusable(format!("A thread can't be started: {error}.")))
+    }
+
+    fn wait(&self, runtime: &Handle, future: BoxFuture<'_, bool>) -> Option<bool> {
+        Some(runtime.block_on(future))
+    }
+}
+
+/// Polls `future` to its end on this thread. Not a runtime's way, so that within it one may wait for a runtime.
+fn block_on(future: impl Future<Output = ()>) {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    while future.as_mut().poll(&mut context).is_pending() {
+        thread::park();
+    }
+}
+
 /// The venue's store on its threads.
 #[derive(Clone)]
 pub struct StoreThreads {
-    writer: mpsc::SyncSender<Write>,
-    reader: mpsc::SyncSender<Read>,
+    writer: mpsc::Sender<Write>,
+    reader: mpsc::Sender<Read>,
     commits: Arc<Commits>,
+    workers: Arc<dyn Workers>,
 }
 
 impl StoreThreads {
@@ -73,19 +124,36 @@ impl StoreThreads {
     /// # Errors
     /// A reader can't be opened, or the machine has no thread left.
     pub fn start(store: Box<dyn Store>, ports: Ports, head: &Head) -> Result<Self, StoreError> {
+        Self::start_on(Arc::new(OwnThreads), store, ports, head)
+    }
+
+    /// Starts the workers on `workers`.
+    ///
+    /// # Errors
+    /// A reader can't be opened, or `workers` takes no more.
+    pub fn start_on(
+        workers: Arc<dyn Workers>,
+        store: Box<dyn Store>,
+        ports: Ports,
+        head: &Head,
+    ) -> Result<Self, StoreError> {
         let commits = Arc::new(Commits::default());
         commits.publish(head.seq);
-        let (reader, reads) = mpsc::sync_channel(READS_WAITING_MAX);
+        let (reader, reads) = mpsc::channel(READS_WAITING_MAX);
         let reads = Arc::new(Mutex::new(reads));
         for index in 0..READERS {
-            let (mut connection, reads) = (store.reader()?, reads.clone());
-            spawn(format!("store-read-{index}"), move || read(connection.as_mut(), &reads))?;
+            workers.spawn(format!("store-read-{index}"), read(store.reader()?, reads.clone()).boxed())?;
         }
-        let (writer, writes) = mpsc::sync_channel(WRITES_WAITING_MAX);
-        let mut thread =
+        let (writer, writes) = mpsc::channel(WRITES_WAITING_MAX);
+        let thread =
             WriterThread { store, ports, commits: commits.clone(), head_at_start: head.seq, last_epoch_at: None };
-        spawn("store-write".to_owned(), move || thread.run(&writes))?;
-        Ok(Self { writer, reader, commits })
+        workers.spawn("store-write".to_owned(), thread.run(writes).boxed())?;
+        Ok(Self { writer, reader, commits, workers })
+    }
+
+    /// Where its workers run.
+    pub fn workers(&self) -> &Arc<dyn Workers> {
+        &self.workers
     }
 
     /// Tells of commits.
@@ -159,22 +227,13 @@ impl StoreThreads {
     }
 }
 
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
-    let thread = thread::Builder::new().name(name).spawn(run);
-    thread.map(drop).map_err(|error| StoreError::Unusable(format!("A thread can't be started: {error}.")))
-}
-
-fn read(reader: &mut dyn Reader, reads: &Mutex<mpsc::Receiver<Read>>) {
+async fn read(mut reader: Box<dyn Reader>, reads: Arc<Mutex<mpsc::Receiver<Read>>>) {
     loop {
-        let work = reads.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match work {
-            Ok(work) => {
-                // Dropping the reply answers whoever asked; the thread goes on with the next.
-                if panic::catch_unwind(AssertUnwindSafe(|| work(reader))).is_err() {
-                    tracing::error!("a read broke");
-                }
-            }
-            Err(mpsc::RecvError) => return,
+        let work = reads.lock().await.recv().await;
+        let Some(work) = work else { return };
+        // Dropping the reply answers whoever asked; the worker goes on with the next.
+        if panic::catch_unwind(AssertUnwindSafe(|| work(reader.as_mut()))).is_err() {
+            tracing::error!("a read broke");
         }
     }
 }
@@ -188,12 +247,19 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    fn run(&mut self, writes: &mpsc::Receiver<Write>) {
+    async fn run(mut self, mut writes: mpsc::Receiver<Write>) {
         let mut next = None;
-        while let Some(write) = next.take().or_else(|| writes.recv().ok()) {
+        loop {
+            let write = match next.take() {
+                Some(write) => write,
+                None => match writes.recv().await {
+                    Some(write) => write,
+                    None => return,
+                },
+            };
             // A caller that went away does not undo what was committed.
             match write {
-                Write::Execute(batch, reply) => next = self.execute(batch, reply, writes),
+                Write::Execute(batch, reply) => next = self.execute(batch, reply, &mut writes),
                 Write::Epoch(proof, reply) => {
                     let _ = reply.send(self.start_epoch(&proof));
                 }
@@ -207,7 +273,7 @@ impl WriterThread {
 
     /// Executes `batch` together with what waits behind it, and answers when all is on disk. Gives back
     /// what waits and is no command.
-    fn execute(&mut self, batch: Batch, reply: Reply, writes: &mpsc::Receiver<Write>) -> Option<Write> {
+    fn execute(&mut self, batch: Batch, reply: Reply, writes: &mut mpsc::Receiver<Write>) -> Option<Write> {
         let mut next = None;
         let mut count = batch.len();
         let mut batches = vec![batch];
