@@ -17,6 +17,8 @@ use super::venue::{Driven, START};
 enum Op {
     Sell { band: u8, product: usize, quantity: u32 },
     Gate { band: u8, verb: &'static str },
+    Late { band: u8, verb: &'static str, ago_ms: Millis },
+    LateSale { band: u8, product: usize, ago_ms: Millis },
     Correct { line: usize, quantity: u32 },
     Refund { line: usize },
     Places { max: u32 },
@@ -29,6 +31,10 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0..5_u8, 0..3_usize, 1..4_u32).prop_map(|(band, product, quantity)| Op::Sell { band, product, quantity }),
         8 => (0..5_u8, prop_oneof![4 => Just("play"), 3 => Just("pause"), 1 => Just("end")])
             .prop_map(|(band, verb)| Op::Gate { band, verb }),
+        4 => (0..5_u8, prop_oneof![Just("play"), Just("pause"), Just("end")], 0..5_000_000_i64)
+            .prop_map(|(band, verb, ago_ms)| Op::Late { band, verb, ago_ms }),
+        2 => (0..5_u8, 0..3_usize, 0..5_000_000_i64)
+            .prop_map(|(band, product, ago_ms)| Op::LateSale { band, product, ago_ms }),
         1 => (0..40_usize, 1..6_u32).prop_map(|(line, quantity)| Op::Correct { line, quantity }),
         1 => (0..40_usize).prop_map(|line| Op::Refund { line }),
         1 => (1..5_u32).prop_map(|max| Op::Places { max }),
@@ -53,6 +59,16 @@ fn perform(driven: &mut Driven, now: VenueTime, op: &Op) {
     let _ = match op {
         Op::Sell { band, product, quantity } => driven.sell(now, &format!("B{band}"), *product, *quantity),
         Op::Gate { band, verb } => driven.gate(now, verb, &format!("B{band}")),
+        Op::Late { band, verb, ago_ms } => {
+            let text = format!(r#"{{"type":"session.{verb}","barcodeId":"B{band}"}}"#);
+            driven.late(now.plus(-ago_ms), now, &text)
+        }
+        Op::LateSale { band, product, ago_ms } => {
+            let id = driven.products[*product].clone();
+            let products = format!(r#"[{{"id":"{id}","quantity":1}}]"#);
+            let text = format!(r#"{{"type":"session.checkin","barcodeId":"B{band}","products":{products}}}"#);
+            driven.late(now.plus(-ago_ms), now, &text)
+        }
         Op::Correct { line: index, quantity } => {
             let id = line(*index);
             driven.run(

@@ -2,7 +2,7 @@
 
 use gangway_domain::{
     command::Command,
-    decide::{Context, Decision, decide},
+    decide::{Context, Decision, decide, effective_at, not_before},
     ids::{CommandId, ProductId},
     rejection::Rejection,
     rows::Change,
@@ -43,9 +43,23 @@ impl Driven {
     }
 
     pub fn decide(&mut self, now: VenueTime, command: &Command) -> Result<Decision, Rejection> {
+        self.decide_in(command, |id| Context::new(id, now))
+    }
+
+    /// As it was tapped at `occurred_at` without a link, and comes now.
+    pub fn late(&mut self, occurred_at: VenueTime, now: VenueTime, text: &str) -> Result<Decision, Rejection> {
+        let command = Command::parse(text).expect("a command");
+        let at = effective_at(occurred_at, not_before(&self.venue, &command), now).at;
+        self.decide_in(&command, |id| Context { late: true, ..Context::new(id, at) })
+    }
+
+    fn decide_in(
+        &mut self,
+        command: &Command,
+        context: impl FnOnce(CommandId) -> Context,
+    ) -> Result<Decision, Rejection> {
         self.commands += 1;
-        let command_id = CommandId(Uuid::from_u128(self.commands));
-        let context = Context::new(command_id, now);
+        let context = context(CommandId(Uuid::from_u128(self.commands)));
         let decision = decide(&self.venue, command, &context)?;
         for event in &decision.events {
             self.venue.apply(&event.changes);
