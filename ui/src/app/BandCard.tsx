@@ -2,6 +2,7 @@ import { ScanBarcode } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useNavigate, useSearchParams } from "react-router";
 import { Action } from "../components/Action";
+import { PendingMark } from "../components/PendingMark";
 import { Sheet } from "../components/Sheet";
 import { StatusWord } from "../components/StatusWord";
 import { TimeBar } from "../components/TimeBar";
@@ -9,6 +10,7 @@ import { useClock } from "../components/useClock";
 import { useCustoms } from "../components/venueTime";
 import { WhenReady } from "../components/WhenReady";
 import type { PlayerSession } from "../ipc/bindings/PlayerSession";
+import type { Shown } from "../ipc/types";
 import { useVenueQuery } from "../ipc/useVenueQuery";
 import { roughDuration } from "../lib/duration";
 import { formatTime } from "../lib/format";
@@ -52,7 +54,7 @@ function CardBody({ code }: { code: string }) {
   );
 }
 
-function CardFigures({ session }: { session: PlayerSession }) {
+function CardFigures({ session }: { session: Shown<PlayerSession> }) {
   const { t } = useTranslation();
   const customs = useCustoms();
   const clock = useClock(session);
@@ -62,7 +64,10 @@ function CardFigures({ session }: { session: PlayerSession }) {
   ] as const;
   return (
     <div className="card-figures" data-level={clock.level}>
-      <StatusWord status={session.status} level={clock.level} />
+      <p className="card-how">
+        <StatusWord status={session.status} level={clock.level} />
+        <PendingMark of={session} />
+      </p>
       <p className="card-clock figure">{clock.face}</p>
       <TimeBar share={clock.share} level={clock.level} />
       <dl className="card-facts">

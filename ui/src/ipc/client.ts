@@ -1,7 +1,11 @@
 import type {
   Accepted,
   AppInfo,
+  AttentionAction,
+  AttentionEntry,
   Command,
+  Fate,
+  Force,
   QueryKey,
   QueryReply,
   Settlement,
@@ -23,10 +27,14 @@ export interface Ipc {
   /** Calls `listener` with each push as it came, unchecked. The answer stops it. */
   onUpdates(listener: (payload: unknown) => void): Promise<() => void>;
   painted(pushId: number): Promise<void>;
-  /** Resolves when the command is durable on this desk's disk. */
-  execute(command: Command, commandId: string): Promise<Accepted>;
+  /** Resolves when the command is durable on this desk's disk, or refused by this desk. */
+  execute(command: Command, commandId: string, force?: Force): Promise<Accepted>;
   /** Resolves when the command is settled or rejected, or when `timeoutMs` are over. */
   settled(commandId: string, timeoutMs: number): Promise<Settlement>;
+  /** The way of one command of this desk, and how many desks have seen it. */
+  fate(commandId: string): Promise<Fate>;
+  /** Does with an entry under Needs attention what a person chose. */
+  resolve(entryId: string, action: AttentionAction, reason?: string): Promise<{ entry: AttentionEntry }>;
   status(): Promise<SyncStatus>;
   venueChoice(): Promise<VenueChoice>;
   chooseVenue(choice: VenueWish): Promise<VenueChoice>;

@@ -2,7 +2,9 @@ import type { Freshness, QueryKey, QueryName, QueryUpdate } from "./types";
 
 const LISTS: ReadonlySet<QueryName> = new Set<QueryName>([
   "activeSessions",
+  "attention",
   "checkinHistory",
+  "commands",
   "products",
   "transactions",
 ]);
@@ -18,6 +20,7 @@ const NAMES: ReadonlySet<string> = new Set<QueryName>([
   "queueDisplay",
   "cart",
   "attention",
+  "commands",
   "syncStatus",
   "daySeries",
 ]);
@@ -59,7 +62,7 @@ function hasShapeOf(name: QueryName, data: unknown): boolean {
   if (name === "playerSession") return data === null || isSession(data);
   if (name === "activeSessions") return Array.isArray(data) && data.every(isSession);
   if (LISTS.has(name)) return Array.isArray(data) && data.every(isRecord);
-  if (name === "queueDisplay" || name === "cart" || name === "attention") return data !== undefined;
+  if (name === "queueDisplay" || name === "cart") return data !== undefined;
   return isRecord(data);
 }
 

@@ -25,6 +25,10 @@ test("every call has the name and the arguments that the shell expects", async (
   await ipc.painted(4);
   await ipc.execute({ type: "session.play", barcodeId: "B-1" }, "id-1");
   await ipc.settled("id-1", 5_000);
+  await ipc.execute({ type: "session.play", barcodeId: "B-1" }, "id-2", { reason: "a helper" });
+  await ipc.fate("id-1");
+  await ipc.resolve("entry-1", "redo");
+  await ipc.resolve("entry-1", "dismiss", "seen");
   await ipc.status();
   await ipc.venueChoice();
   await ipc.chooseVenue({ mode: "host", venueName: "Salto" });
@@ -36,6 +40,17 @@ test("every call has the name and the arguments that the shell expects", async (
     ["painted", { pushId: 4 }],
     ["execute", { command: { type: "session.play", barcodeId: "B-1" }, commandId: "id-1" }],
     ["settled", { commandId: "id-1", timeoutMs: 5_000 }],
+    [
+      "execute",
+      {
+        command: { type: "session.play", barcodeId: "B-1" },
+        commandId: "id-2",
+        force: { reason: "a helper" },
+      },
+    ],
+    ["fate", { commandId: "id-1" }],
+    ["resolve", { entryId: "entry-1", action: "redo" }],
+    ["resolve", { entryId: "entry-1", action: "dismiss", reason: "seen" }],
     ["status", {}],
     ["venue_choice", {}],
     ["choose_venue", { choice: { mode: "host", venueName: "Salto" } }],

@@ -13,8 +13,11 @@ export function createTauriIpc(): Ipc {
     unsubscribe: (keys) => invoke("unsubscribe", { keys }),
     onUpdates: (listener) => listen("updates", (event) => listener(event.payload)),
     painted: (pushId) => invoke("painted", { pushId }),
-    execute: (command, commandId) => invoke("execute", { command, commandId }),
+    execute: (command, commandId, force) =>
+      invoke("execute", { command, commandId, ...(force && { force }) }),
     settled: (commandId, timeoutMs) => invoke("settled", { commandId, timeoutMs }),
+    fate: (commandId) => invoke("fate", { commandId }),
+    resolve: (entryId, action, reason) => invoke("resolve", { entryId, action, ...(reason && { reason }) }),
     status: () => invoke("status"),
     venueChoice: () => invoke("venue_choice"),
     chooseVenue: (choice) => invoke("choose_venue", { choice }),

@@ -1,4 +1,4 @@
-import { act, renderHook } from "@testing-library/react";
+import { act, renderHook, waitFor } from "@testing-library/react";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { aVenue, sent, stopClock } from "../test/openApp";
 import type { FakeIpc } from "./fake/fakeIpc";
@@ -66,28 +66,59 @@ describe("an intent", () => {
     expect(outcome).toMatchObject({ kind: "refused", rejection: { code: "unknown_band" } });
   });
 
+  test("is refused by this desk when its own rules say no, and nothing waits for an answer", async () => {
+    const outcome = await tell(ipc, play("B-404"));
+    expect(outcome).toMatchObject({ kind: "refused", rejection: { code: "unknown_band" } });
+    expect(ipc.calls.filter(({ name }) => name === "settled")).toEqual([]);
+  });
+
   test("is saved while nobody answers, and its late answer is heard", async () => {
     const result = intent();
     ipc.holdAnswers(true);
     const late: Outcome[] = [];
-    const settled = ipc.settled;
     const patience: number[] = [];
-    let letGo: () => void = () => undefined;
-    ipc.settled = async (commandId, timeoutMs) => {
+    const settled = ipc.settled;
+    ipc.settled = (commandId, timeoutMs) => {
       patience.push(timeoutMs);
-      if (patience.length === 2) {
-        await new Promise<void>((resolve) => {
-          letGo = resolve;
-        });
-      }
       return settled(commandId, timeoutMs);
     };
-    const outcome = await act(() => result.current.send(play("B-108"), (heard) => late.push(heard)));
-    expect(outcome).toMatchObject({ kind: "saved" });
-    ipc.holdAnswers(false);
-    await act(async () => letGo());
+    const onLate = (heard: Outcome) => late.push(heard);
+    const outcome = await act(() => result.current.send(play("B-108"), { onLate }));
+    expect(outcome).toMatchObject({ kind: "saved", offline: false, awaiting: false });
+    await act(async () => ipc.holdAnswers(false));
     expect(late).toMatchObject([{ kind: "done" }]);
-    expect(patience).toEqual([5_000, 60_000]);
+    expect(patience).toEqual([5_000, 15_000]);
+  });
+
+  test("goes on listening when a wait was too short, and stops when nobody wants to know", async () => {
+    ipc.holdAnswers(true);
+    let waits = 0;
+    ipc.settled = () => {
+      waits += 1;
+      return Promise.reject({ code: "not_settled", message: "No answer in time." });
+    };
+    const onLate = vi.fn();
+    await tell(ipc, play("B-108"), { onLate, isWanted: () => waits < 4 });
+    await waitFor(() => expect(waits).toBe(4));
+    expect(onLate).not.toHaveBeenCalled();
+  });
+
+  test("is saved at once without a link", async () => {
+    ipc.setLink({ link: "offline" });
+    expect(await tell(ipc, play("B-108"))).toMatchObject({ kind: "saved", offline: true });
+    expect(ipc.calls.filter(({ name }) => name === "settled")).toEqual([]);
+  });
+
+  test("says that the server is being asked when only the server can answer", async () => {
+    ipc.holdAnswers("awaiting");
+    const onAsking = vi.fn();
+    expect(await tell(ipc, play("B-108"), { onAsking })).toMatchObject({ kind: "saved", awaiting: true });
+    expect(onAsking).toHaveBeenCalledOnce();
+  });
+
+  test("carries the reason of a person who overrules", async () => {
+    await tell(ipc, play("B-108"), { force: { reason: "a helper" } });
+    expect(sent(ipc)[0]).toMatchObject({ command: play("B-108"), force: { reason: "a helper" } });
   });
 
   test("is saved, not refused, when only the answer could not be fetched", async () => {

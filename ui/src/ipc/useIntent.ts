@@ -2,23 +2,34 @@ import { useCallback, useRef, useState } from "react";
 import { asRefusal, type Ipc } from "./client";
 import { newCommandId } from "./commandId";
 import { useIpc } from "./IpcContext";
-import type { Accepted, Command, Rejection, Settlement } from "./types";
+import type { Accepted, Command, Force, Rejection, Settlement } from "./types";
 
 /** How long a person waits for the venue's word before the desk says that it is still on its way. */
 const PATIENCE_MS = 5_000;
 /** How long, and how often, a late answer is waited for after that. */
-const LATE_MS = 60_000;
-const LATE_TRIES = 30;
+const LATE_MS = 15_000;
+const LATE_TRIES = 120;
 
 export type Outcome =
   | { kind: "done"; commandId: string; result: unknown }
-  | { kind: "saved"; commandId: string }
+  /** On this desk's disk. `awaiting`: it counts only when the server says so. */
+  | { kind: "saved"; commandId: string; offline: boolean; awaiting: boolean }
   | { kind: "refused"; rejection: Rejection };
+
+export interface Sending {
+  /** Why it is sent although the rules say no. */
+  force?: Force;
+  /** Only the server can answer, and it is being asked. */
+  onAsking?: () => void;
+  /** Hears what becomes of a `saved` one, while `isWanted` says that somebody still wants to know. */
+  onLate?: (outcome: Outcome) => void;
+  isWanted?: () => boolean;
+}
 
 export interface Intent {
   busy: boolean;
-  /** Sends `command`, or nothing (null) while the one before is underway. `onLate` hears what becomes of a `saved` one. */
-  send(command: Command, onLate?: (outcome: Outcome) => void): Promise<Outcome | null>;
+  /** Sends `command`, or nothing (null) while the one before is underway. */
+  send(command: Command, sending?: Sending): Promise<Outcome | null>;
 }
 
 /**
@@ -32,18 +43,18 @@ export function useIntent(): Intent {
   const unheard = useRef<{ fingerprint: string; commandId: string } | null>(null);
 
   const send = useCallback<Intent["send"]>(
-    async (command, onLate) => {
+    async (command, sending = {}) => {
       if (underway.current) return null;
       underway.current = true;
       setBusy(true);
-      const fingerprint = JSON.stringify(command);
+      const fingerprint = JSON.stringify([command, sending.force]);
       const again = unheard.current?.fingerprint === fingerprint;
       const commandId = again && unheard.current ? unheard.current.commandId : newCommandId();
       unheard.current = { fingerprint, commandId };
       try {
-        const accepted = await ipc.execute(command, commandId);
+        const accepted = await ipc.execute(command, commandId, sending.force);
         unheard.current = null;
-        return await fateOf(ipc, accepted, onLate);
+        return await fateOf(ipc, accepted, sending);
       } catch (thrown) {
         return { kind: "refused", rejection: asRefusal(thrown) };
       } finally {
@@ -57,42 +68,59 @@ export function useIntent(): Intent {
 }
 
 /** Tells the core one command on its own, for what can't be locked behind a button: a scan. */
-export async function tell(ipc: Ipc, command: Command): Promise<Outcome> {
+export async function tell(ipc: Ipc, command: Command, sending: Sending = {}): Promise<Outcome> {
   try {
-    return await fateOf(ipc, await ipc.execute(command, newCommandId()));
+    return await fateOf(ipc, await ipc.execute(command, newCommandId(), sending.force), sending);
   } catch (thrown) {
     return { kind: "refused", rejection: asRefusal(thrown) };
   }
 }
 
 /** From here on the command is on disk: whatever fails now, it has been saved. */
-async function fateOf(ipc: Ipc, accepted: Accepted, onLate?: (outcome: Outcome) => void): Promise<Outcome> {
+async function fateOf(ipc: Ipc, accepted: Accepted, sending: Sending): Promise<Outcome> {
   if (accepted.state === "rejected") return refused(accepted.rejection);
-  const { commandId } = accepted;
-  const outcome = await ipc
-    .settled(commandId, PATIENCE_MS)
-    .then(outcomeOf, (): Outcome => ({ kind: "saved", commandId }));
-  if (outcome.kind === "saved" && onLate) void waitLonger(ipc, commandId, onLate);
-  return outcome;
+  const { commandId, awaiting = false } = accepted;
+  if (awaiting) sending.onAsking?.();
+  const offline = !awaiting && (await isOffline(ipc));
+  const saved: Outcome = { kind: "saved", commandId, offline, awaiting };
+  const word = offline ? null : await heard(ipc, commandId, PATIENCE_MS).catch(() => null);
+  if (word === null && sending.onLate) void waitLonger(ipc, commandId, sending);
+  return word ?? saved;
 }
 
-async function waitLonger(ipc: Ipc, commandId: string, onLate: (outcome: Outcome) => void): Promise<void> {
+/** Without a link nobody waits for an answer that can't come. */
+async function isOffline(ipc: Ipc): Promise<boolean> {
+  return ipc.status().then(
+    ({ link }) => link === "offline" || link === "connecting",
+    () => false,
+  );
+}
+
+async function waitLonger(ipc: Ipc, commandId: string, sending: Sending): Promise<void> {
+  const { onLate, isWanted = () => true } = sending;
   for (let tried = 0; tried < LATE_TRIES; tried += 1) {
-    const outcome = await ipc.settled(commandId, LATE_MS).then(outcomeOf, () => null);
-    if (outcome === null) return;
-    if (outcome.kind !== "saved") {
-      onLate(outcome);
-      return;
+    try {
+      const word = await heard(ipc, commandId, LATE_MS);
+      if (word && isWanted()) onLate?.(word);
+      if (word) return;
+    } catch (thrown) {
+      if (asRefusal(thrown).code !== "not_settled") return;
     }
+    if (!isWanted()) return;
   }
 }
 
-function outcomeOf(settlement: Settlement): Outcome {
+/** The venue's word on a command, or null when there is none in time. */
+async function heard(ipc: Ipc, commandId: string, timeoutMs: number): Promise<Outcome | null> {
+  return outcomeOf(await ipc.settled(commandId, timeoutMs));
+}
+
+function outcomeOf(settlement: Settlement): Outcome | null {
   if (settlement.state === "rejected") return refused(settlement.rejection);
   if (settlement.state === "settled") {
     return { kind: "done", commandId: settlement.commandId, result: settlement.result };
   }
-  return { kind: "saved", commandId: settlement.commandId };
+  return null;
 }
 
 function refused(rejection: Rejection | null | undefined): Outcome {

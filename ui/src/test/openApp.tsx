@@ -41,9 +41,13 @@ export function scan(code: string, target: Element = document.activeElement ?? d
   });
 }
 
+interface Sent {
+  command: Record<string, unknown>;
+  commandId: string;
+  force?: { reason: string };
+}
+
 /** Commands that the page sent, in order. */
 export function sent(ipc: FakeIpc) {
-  return ipc.calls
-    .filter((call) => call.name === "execute")
-    .map((call) => call.argument as { command: Record<string, unknown>; commandId: string });
+  return ipc.calls.filter((call) => call.name === "execute").map((call) => call.argument as Sent);
 }

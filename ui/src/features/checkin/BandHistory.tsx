@@ -1,12 +1,14 @@
 import { ChevronDown } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import { PendingMark } from "../../components/PendingMark";
 import { useCustoms } from "../../components/venueTime";
 import type { TransactionWithRelations } from "../../ipc/bindings/TransactionWithRelations";
+import type { Shown } from "../../ipc/types";
 import { formatMinor, formatTime } from "../../lib/format";
 import { majorToMinor } from "../../lib/money";
 
 /** What the band bought before, in one line; all of it one press further. */
-export function BandHistory({ lines }: { lines: readonly TransactionWithRelations[] }) {
+export function BandHistory({ lines }: { lines: readonly Shown<TransactionWithRelations>[] }) {
   const { t } = useTranslation();
   const customs = useCustoms();
   const standing = lines.filter((line) => line.status !== "refunded").slice(0, 4);
@@ -30,7 +32,7 @@ export function BandHistory({ lines }: { lines: readonly TransactionWithRelation
   );
 }
 
-function HistoryLine({ line }: { line: TransactionWithRelations }) {
+function HistoryLine({ line }: { line: Shown<TransactionWithRelations> }) {
   const { t } = useTranslation();
   const customs = useCustoms();
   const { decimals } = customs;
@@ -41,6 +43,7 @@ function HistoryLine({ line }: { line: TransactionWithRelations }) {
         {t("checkin.historyQuantity", { quantity: line.originalQuantity, name: line.product.name })}
         {line.status !== "completed" && <em> · {t(`checkin.${line.status}`)}</em>}
       </span>
+      <PendingMark of={line} />
       <span>{formatMinor(majorToMinor(line.originalTotalPrice, decimals), customs)}</span>
     </li>
   );

@@ -1,19 +1,21 @@
 import { ScanBarcode } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Code } from "../../components/Code";
+import { PendingMark } from "../../components/PendingMark";
 import { StatusWord, statusText } from "../../components/StatusWord";
 import { TimeBar } from "../../components/TimeBar";
 import { useClock } from "../../components/useClock";
 import { WhenReady } from "../../components/WhenReady";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 import type { TransactionWithRelations } from "../../ipc/bindings/TransactionWithRelations";
+import type { Shown } from "../../ipc/types";
 import type { VenueQuery } from "../../ipc/useVenueQuery";
 import { BandHistory } from "./BandHistory";
 
 interface BandPanelProps {
   band: string | null;
-  session: VenueQuery<PlayerSession | null>;
-  history: VenueQuery<TransactionWithRelations[]>;
+  session: VenueQuery<Shown<PlayerSession> | null>;
+  history: VenueQuery<Shown<TransactionWithRelations>[]>;
 }
 
 /** Who stands at the desk: the band, how it stands, what it bought before. */
@@ -69,7 +71,7 @@ function NewVisit({ band }: { band: string }) {
   );
 }
 
-function Visit({ session }: { session: PlayerSession }) {
+function Visit({ session }: { session: Shown<PlayerSession> }) {
   const { t } = useTranslation();
   const clock = useClock(session);
   return (
@@ -79,7 +81,10 @@ function Visit({ session }: { session: PlayerSession }) {
           <h2 className="band-code">
             <Code>{session.barcodeId}</Code>
           </h2>
-          <StatusWord status={session.status} level={clock.level} />
+          <span className="band-how">
+            <StatusWord status={session.status} level={clock.level} />
+            <PendingMark of={session} />
+          </span>
         </div>
         <p className="band-clock figure">
           {clock.face} {clock.level !== "over" && <span className="label">{t("checkin.left")}</span>}

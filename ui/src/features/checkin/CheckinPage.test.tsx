@@ -84,24 +84,73 @@ describe("Check-in", () => {
     const ipc = aVenue();
     const { user } = await openApp("/checkin?band=B-900", ipc);
     await user.click(await pick("1 hour"));
-    await act(async () => ipc.setLink({ link: "offline", offlineSince: null, lastSyncAt: null }));
+    ipc.refuseNext({ code: "required_product_missing", message: "", details: {} });
     await user.click(screen.getByTestId("charge"));
     const answer = await screen.findByTestId("checkin-answer");
     expect(answer).toHaveTextContent("Not sold");
-    expect(answer).toHaveTextContent("No link to the server. Nothing was changed.");
+    expect(answer).toHaveTextContent("A required product is missing from this sale.");
     await user.click(within(answer).getByRole("button", { name: "Back to the receipt" }));
     expect(screen.getByRole("button", { name: "Charge €15.50" })).toBeInTheDocument();
+  });
+
+  test("sells without a link: says so, marks what is not sent, and the mark goes by itself", async () => {
+    const ipc = aVenue();
+    const { user } = await openApp("/checkin?band=B-108", ipc);
+    await user.click(await pick("1 hour"));
+    await act(async () => ipc.setLink({ link: "offline", offlineSince: null, lastSyncAt: null }));
+    await user.click(screen.getByTestId("charge"));
+    const answer = await screen.findByTestId("checkin-answer");
+    expect(answer).toHaveAttribute("data-kind", "saved");
+    expect(answer).toHaveTextContent("1 h added");
+    expect(answer).toHaveTextContent("B-108 has 1:30:00");
+    expect(answer).toHaveTextContent(
+      "No link to the server. Your sale is saved on this desk and will be sent by itself.",
+    );
+    expect(screen.getAllByTestId("pending-mark")[0]).toHaveTextContent("not yet sent");
+    await act(async () => ipc.setLink({ link: "live" }));
+    expect(screen.queryAllByTestId("pending-mark")).toEqual([]);
+    expect(await screen.findByTestId("checkin-answer")).toHaveAttribute("data-kind", "done");
+  });
+
+  test("a sale without a link can be undone, its lines only", async () => {
+    const ipc = aVenue();
+    const { user } = await openApp("/checkin?band=B-108", ipc);
+    await user.click(await pick("1 hour"));
+    await act(async () => ipc.setLink({ link: "offline", offlineSince: null }));
+    await user.click(screen.getByTestId("charge"));
+    await user.click(await screen.findByRole("button", { name: /^Undo/ }));
+    expect(await screen.findByText("Sale undone")).toBeInTheDocument();
+    const lines = ipc.venue.transactions.filter((line) => line.playerSession.barcodeId === "B-108");
+    expect(lines.map((line) => [line.product.name, line.status])).toEqual([
+      ["1 hour", "refunded"],
+      ["30 minutes", "completed"],
+      ["Grip socks", "completed"],
+    ]);
+  });
+
+  test("a late answer does not push aside the receipt of the next guest", async () => {
+    const ipc = aVenue();
+    const { user } = await openApp("/checkin?band=B-900", ipc);
+    await user.click(await pick("1 hour"));
+    await act(async () => ipc.setLink({ link: "offline", offlineSince: null }));
+    await user.click(screen.getByTestId("charge"));
+    await screen.findByTestId("checkin-answer");
+    scan("B-901-A");
+    await user.click(await pick("1 hour"));
+    await act(async () => ipc.setLink({ link: "live" }));
+    expect(screen.queryByTestId("checkin-answer")).toBeNull();
+    expect(screen.getByTestId("charge")).toHaveTextContent("Charge");
   });
 
   test("says that a sale is saved while the server is silent, and does not offer to charge again", async () => {
     const ipc = aVenue();
     ipc.holdAnswers(true);
     const { user } = await openApp("/checkin?band=B-900", ipc);
-    ipc.settled = (commandId, timeoutMs) =>
-      timeoutMs > 5_000 ? new Promise(() => undefined) : Promise.resolve({ commandId, state: "sent" });
     await user.click(await pick("1 hour"));
     await user.click(screen.getByTestId("charge"));
-    expect(await screen.findByText(/is saved on this desk/)).toBeInTheDocument();
+    expect(
+      await screen.findByText(/^The server has not answered yet. Your sale is saved/),
+    ).toBeInTheDocument();
     expect(screen.queryByTestId("charge")).toBeNull();
   });
 

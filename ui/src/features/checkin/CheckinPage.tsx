@@ -47,7 +47,7 @@ export function CheckinPage() {
   };
   const charge = async () => {
     if (band === null) return;
-    const answer = await desk.charge(band, receipt);
+    const answer = await desk.charge(band, receipt, history.data ?? []);
     if (!answer || answer.kind === "refused") return;
     change({ type: "clear", band });
     document.querySelector<HTMLElement>("[data-band-field]")?.focus();

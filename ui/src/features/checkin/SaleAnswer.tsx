@@ -1,4 +1,4 @@
-import { Ban, CircleCheck, Clock3, type LucideIcon, Undo2 } from "lucide-react";
+import { Ban, CircleCheck, CloudUpload, type LucideIcon, Undo2 } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
@@ -13,7 +13,7 @@ const UNDO_SECONDS = 10;
 
 const ICONS: Record<Answer["kind"], LucideIcon> = {
   done: CircleCheck,
-  saved: Clock3,
+  saved: CloudUpload,
   refused: Ban,
   undone: Undo2,
   undoFailed: Ban,
@@ -34,7 +34,7 @@ export function SaleAnswer({ answer, undoing, onUndo, onClose }: SaleAnswerProps
   const { t } = useTranslation();
   const { title, help } = useWords(answer);
   const Icon = ICONS[answer.kind];
-  const lines = answer.kind === "done" ? answer.lines : [];
+  const lines = answer.kind === "done" || answer.kind === "saved" ? answer.lines : [];
   return (
     <div className="sale-answer" data-kind={answer.kind} data-testid="checkin-answer">
       <div className="sale-answer-words" role="status">
@@ -65,15 +65,16 @@ function useWords(answer: Answer): { title: string; help: string[] } {
   const { band: code, seconds, totalMinor } = answer.sale;
   const amount = formatMinor(totalMinor, customs);
   switch (answer.kind) {
-    case "done": {
+    case "done":
+    case "saved": {
       const title =
         seconds > 0 ? t("checkin.done", { time: spokenDuration(seconds) }) : t("checkin.doneExtras");
       const left = answer.remainingSeconds;
       const has = left === null ? code : t("checkin.has", { code, time: clockFace(left) });
-      return { title, help: [has, t("checkin.paid", { amount })] };
+      const help = [has, t("checkin.paid", { amount })];
+      if (answer.kind === "done") return { title, help };
+      return { title, help: [...help, t(answer.offline ? "checkin.savedOffline" : "checkin.savedSilent")] };
     }
-    case "saved":
-      return { title: t("checkin.saved"), help: [t("checkin.savedHelp", { amount, code })] };
     case "refused":
       return { title: t("checkin.refused"), help: [rejectionSentence(t, answer.rejection)] };
     case "undone":

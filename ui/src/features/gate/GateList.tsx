@@ -1,21 +1,22 @@
 import { useHeldOrder } from "../../components/heldOrder";
 import { VirtualGrid } from "../../components/VirtualGrid";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
-import type { GateAnswer } from "./commands";
+import type { Shown } from "../../ipc/types";
+import type { Board } from "./commands";
 import { GateRow } from "./GateRow";
 
 const ROW_REM = 4;
-const idOf = (session: PlayerSession) => session.id;
+const idOf = (session: Shown<PlayerSession>) => session.id;
 
 interface GateListProps {
   title: string;
   empty: string;
-  sessions: readonly PlayerSession[];
-  onAnswer: (answer: GateAnswer) => void;
+  sessions: readonly Shown<PlayerSession>[];
+  board: Board;
 }
 
 /** Bands in one state, in the order in which they need somebody. */
-export function GateList({ title, empty, sessions, onAnswer }: GateListProps) {
+export function GateList({ title, empty, sessions, board }: GateListProps) {
   const shown = useHeldOrder(sessions, idOf);
   return (
     <section className="gate-list panel" data-empty={sessions.length === 0 || undefined}>
@@ -26,7 +27,7 @@ export function GateList({ title, empty, sessions, onAnswer }: GateListProps) {
         <p className="gate-nobody quiet">{empty}</p>
       ) : (
         <VirtualGrid label={title} items={shown} idOf={idOf} rowRem={ROW_REM}>
-          {(session) => <GateRow session={session} onAnswer={onAnswer} />}
+          {(session) => <GateRow session={session} board={board} />}
         </VirtualGrid>
       )}
     </section>

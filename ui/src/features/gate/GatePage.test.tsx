@@ -126,6 +126,81 @@ describe("Gate", () => {
     expect(sent(ipc).map(({ command }) => command.type)).toEqual(["session.play", "session.pause"]);
   });
 
+  test("boards without a link, says where it is kept, and marks the row", async () => {
+    const { user, ipc } = await openApp("/gate");
+    await row("B-108");
+    await act(async () => ipc.setLink({ link: "offline", offlineSince: null }));
+    await type(user, "B-108");
+    await answered("go", "GO30:00 leftB-108No link to the server. Saved on this desk, and sent by itself.");
+    expect(within(await row("B-108")).getByText("not yet sent")).toBeInTheDocument();
+    await act(async () => ipc.setLink({ link: "live" }));
+    expect(within(await row("B-108")).queryByText("not yet sent")).toBeNull();
+  });
+
+  test("a full venue can be overruled with a reason, under a new id", async () => {
+    const ipc = aVenue();
+    ipc.venue.settings.maxOccupancy = 1;
+    const { user } = await openApp("/gate", ipc);
+    await row("B-108");
+    await type(user, "B-108");
+    await answered("stop", "The park is full.");
+    await user.click(screen.getByRole("button", { name: "Let in anyway" }));
+    const sheet = await screen.findByRole("dialog", { name: "Let B-108 in anyway?" });
+    await user.click(within(sheet).getByTestId("reason-yes"));
+    expect(within(sheet).getByRole("alert")).toHaveTextContent("Write a reason.");
+    await user.type(within(sheet).getByLabelText("Reason"), " A helper ");
+    await user.click(within(sheet).getByTestId("reason-yes"));
+    await answered("go", "30:00 left");
+    const [first, second] = sent(ipc);
+    expect(second).toEqual({ ...first, commandId: expect.any(String), force: { reason: "A helper" } });
+    expect(second?.commandId).not.toBe(first?.commandId);
+  });
+
+  test("nothing else can be overruled", async () => {
+    const { user } = await openApp("/gate");
+    await row("B-108");
+    await type(user, "B-777");
+    await answered("stop", "This band has no time yet.");
+    expect(screen.queryByTestId("gate-override")).toBeNull();
+  });
+
+  test.each([
+    ["GO when it says yes", null, "go", "30:00 left"],
+    ["STOP when it says no", { code: "venue_full", message: "", details: {} }, "stop", "The park is full."],
+  ] as const)("asks the server where only it can say: %s", async (_, rejection, outcome, words) => {
+    const { user, ipc } = await openApp("/gate");
+    await row("B-108");
+    ipc.holdAnswers("awaiting");
+    if (rejection) ipc.refuseNext(rejection);
+    const { settled } = ipc;
+    let runOut: () => void = () => undefined;
+    ipc.settled = async (commandId, timeoutMs) => {
+      await new Promise<void>((resolve) => {
+        runOut = resolve;
+      });
+      ipc.settled = settled;
+      return settled(commandId, timeoutMs);
+    };
+    await type(user, "B-108");
+    await answered("asking", "Asking the server…");
+    await act(async () => runOut());
+    await answered("asking", "The server has not answered. Wait before letting in.");
+    await act(async () => ipc.holdAnswers(false));
+    await answered(outcome, words);
+  });
+
+  test("a late word about one band does not speak over the next", async () => {
+    const { user, ipc } = await openApp("/gate");
+    await row("B-108");
+    ipc.holdAnswers("awaiting");
+    await type(user, "B-108");
+    await answered("asking", "B-108");
+    await type(user, "B-777");
+    await answered("stop", "This band has no time yet.");
+    await act(async () => ipc.holdAnswers(false));
+    await answered("stop", "B-777");
+  });
+
   test("what a scan asks for is a state, never a toggle", () => {
     const { sessions } = aVenue().venue;
     expect(verbForScan(sessions, "B-109")).toBe("session.pause");

@@ -1,4 +1,4 @@
-import { memo, useCallback, useDeferredValue, useMemo, useState } from "react";
+import { memo, useDeferredValue, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BandField } from "../../components/BandField";
 import { sound } from "../../components/sound";
@@ -6,7 +6,7 @@ import { WhenReady } from "../../components/WhenReady";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
 import { useVenueQuery } from "../../ipc/useVenueQuery";
 import { byUrgency } from "../../lib/clock";
-import { type GateAnswer, unreadable, useGateScans } from "./commands";
+import { type Board, type GateAnswer, unreadable, useGateScans } from "./commands";
 import { GateList } from "./GateList";
 import { LastScan } from "./LastScan";
 import "./gate.css";
@@ -16,18 +16,14 @@ export function GatePage() {
   const { t } = useTranslation();
   const sessions = useVenueQuery(["activeSessions"]);
   const stats = useVenueQuery(["dashboardStats"]).data;
-  const [answer, setAnswer] = useState<GateAnswer | null>(null);
-  const show = useCallback((next: GateAnswer) => {
-    setAnswer(next);
-    if (next.outcome === "go" || next.outcome === "stop" || next.outcome === "out") sound(next.outcome);
-  }, []);
-  const scan = useGateScans(show);
+  const [answer, board] = useBoard();
+  const { scan, letIn } = useGateScans(board);
 
   return (
     <div className="page gate">
       <h1 className="visually-hidden">{t("gate.title")}</h1>
       <section className="gate-top">
-        <LastScan answer={answer} />
+        <LastScan answer={answer} onOverride={letIn} />
         <div className="gate-side panel">
           {stats && <FreePlaces free={Math.max(0, stats.maxOccupancy - stats.currentOccupancy)} />}
           <BandField
@@ -35,13 +31,31 @@ export function GatePage() {
             verb={t("gate.board")}
             testId="gate-input"
             onBand={scan}
-            onUnreadable={() => show(unreadable())}
+            onUnreadable={() => board.show(unreadable())}
           />
         </div>
       </section>
-      <WhenReady of={sessions}>{(data) => <Lists sessions={data} onAnswer={show} />}</WhenReady>
+      <WhenReady of={sessions}>{(data) => <Lists sessions={data} board={board} />}</WhenReady>
     </div>
   );
+}
+
+/** The last answer, with its sound. */
+function useBoard(): readonly [GateAnswer | null, Board] {
+  const [answer, setAnswer] = useState<GateAnswer | null>(null);
+  const shown = useRef<GateAnswer | null>(null);
+  const board = useMemo<Board>(
+    () => ({
+      show(next) {
+        shown.current = next;
+        setAnswer(next);
+        if (next.outcome === "go" || next.outcome === "stop" || next.outcome === "out") sound(next.outcome);
+      },
+      isAbout: (tap) => shown.current?.tap === tap,
+    }),
+    [],
+  );
+  return [answer, board];
 }
 
 function FreePlaces({ free }: { free: number }) {
@@ -55,15 +69,15 @@ function FreePlaces({ free }: { free: number }) {
 
 interface ListsProps {
   sessions: readonly PlayerSession[];
-  onAnswer: (answer: GateAnswer) => void;
+  board: Board;
 }
 
 /** The three lists. A burst of changes is drawn behind what a hand or a scanner does meanwhile. */
-function Lists({ sessions, onAnswer }: ListsProps) {
-  return <DeferredLists sessions={useDeferredValue(sessions)} onAnswer={onAnswer} />;
+function Lists({ sessions, board }: ListsProps) {
+  return <DeferredLists sessions={useDeferredValue(sessions)} board={board} />;
 }
 
-const DeferredLists = memo(function DeferredLists({ sessions, onAnswer }: ListsProps) {
+const DeferredLists = memo(function DeferredLists({ sessions, board }: ListsProps) {
   const { t } = useTranslation();
   const { waiting, paused, playing } = useMemo(() => byStatus(sessions), [sessions]);
   return (
@@ -73,21 +87,16 @@ const DeferredLists = memo(function DeferredLists({ sessions, onAnswer }: ListsP
           title={t("gate.waiting")}
           empty={t("gate.nobodyWaiting")}
           sessions={waiting}
-          onAnswer={onAnswer}
+          board={board}
         />
-        <GateList
-          title={t("gate.paused")}
-          empty={t("gate.nobodyPaused")}
-          sessions={paused}
-          onAnswer={onAnswer}
-        />
+        <GateList title={t("gate.paused")} empty={t("gate.nobodyPaused")} sessions={paused} board={board} />
       </div>
       <div className="gate-column">
         <GateList
           title={t("gate.inFlight")}
           empty={t("gate.nobodyInFlight")}
           sessions={playing}
-          onAnswer={onAnswer}
+          board={board}
         />
       </div>
     </div>

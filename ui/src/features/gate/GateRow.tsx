@@ -3,21 +3,23 @@ import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import { Code } from "../../components/Code";
+import { PendingMark } from "../../components/PendingMark";
 import { Confirm } from "../../components/Sheet";
 import { StatusWord } from "../../components/StatusWord";
 import { TimeBar } from "../../components/TimeBar";
 import { useClock } from "../../components/useClock";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
+import type { Shown } from "../../ipc/types";
 import { clockFace } from "../../lib/duration";
-import { type GateAnswer, useRowActions } from "./commands";
+import { type Board, useRowActions } from "./commands";
 
 interface GateRowProps {
-  session: PlayerSession;
-  onAnswer: (answer: GateAnswer) => void;
+  session: Shown<PlayerSession>;
+  board: Board;
 }
 
 /** One band: who, how long, how it stands, and the one thing to do with it. Drawn anew only when it changed. */
-export const GateRow = memo(function GateRow({ session, onAnswer }: GateRowProps) {
+export const GateRow = memo(function GateRow({ session, board }: GateRowProps) {
   const clock = useClock(session);
   return (
     <div
@@ -29,14 +31,17 @@ export const GateRow = memo(function GateRow({ session, onAnswer }: GateRowProps
     >
       <span className="gate-row-who">
         <Code>{session.barcodeId}</Code>
-        <StatusWord status={session.status} level={clock.level} />
+        <span className="gate-row-how">
+          <StatusWord status={session.status} level={clock.level} />
+          <PendingMark of={session} />
+        </span>
       </span>
       <span className="gate-row-clock figure">{clock.face}</span>
       <GateRowActions
         session={session}
         overdue={clock.level === "over"}
         left={clock.remainingSeconds}
-        onAnswer={onAnswer}
+        board={board}
       />
       <TimeBar share={clock.share} level={clock.level} />
     </div>
@@ -48,10 +53,10 @@ interface GateRowActionsProps extends GateRowProps {
   left: number;
 }
 
-function GateRowActions({ session, overdue, left, onAnswer }: GateRowActionsProps) {
+function GateRowActions({ session, overdue, left, board }: GateRowActionsProps) {
   const { t } = useTranslation();
   const code = session.barcodeId;
-  const { act, underway } = useRowActions(code, onAnswer);
+  const { act, underway } = useRowActions(code, board);
   const [asking, setAsking] = useState(false);
   const end = () => (left > 0 ? setAsking(true) : void act("session.end"));
   const answered = (yes: boolean) => {

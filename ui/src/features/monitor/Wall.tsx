@@ -7,6 +7,7 @@ import { useHeldOrder } from "../../components/heldOrder";
 import { Pick } from "../../components/Pick";
 import { VirtualGrid } from "../../components/VirtualGrid";
 import type { PlayerSession } from "../../ipc/bindings/PlayerSession";
+import type { Shown } from "../../ipc/types";
 import { byUrgency } from "../../lib/clock";
 import { useChipCounts } from "./chipCounts";
 import { belongs, CHIPS, type Chip, matches } from "./filter";
@@ -25,7 +26,7 @@ const CHIP_TEXTS: Record<Chip, string> = {
 };
 
 interface WallProps {
-  sessions: readonly PlayerSession[];
+  sessions: readonly Shown<PlayerSession>[];
 }
 
 /** The wall of tiles, and what narrows it. A burst of changes is drawn behind what a hand does meanwhile. */

@@ -4,14 +4,16 @@ import { Button } from "react-aria-components";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import { Blank } from "../../components/Blank";
+import { PendingMark } from "../../components/PendingMark";
 import { useCustoms } from "../../components/venueTime";
 import type { Product } from "../../ipc/bindings/Product";
+import type { Shown } from "../../ipc/types";
 import { spokenDuration } from "../../lib/duration";
 import { formatMinor } from "../../lib/format";
 import { majorToMinor } from "../../lib/money";
 
 interface ProductListProps {
-  products: readonly Product[];
+  products: readonly Shown<Product>[];
   openId: string | null;
   onOpen: (id: string | null) => void;
 }
@@ -57,7 +59,7 @@ export function ProductList({ products, openId, onOpen }: ProductListProps) {
 }
 
 interface ProductRowProps {
-  product: Product;
+  product: Shown<Product>;
   isOpen: boolean;
   onOpen: (id: string) => void;
 }
@@ -75,7 +77,10 @@ function ProductRow({ product, isOpen, onOpen }: ProductRowProps) {
     >
       <span className="product-row-name">
         <strong>{product.name}</strong>
-        <span className="label">{product.category}</span>
+        <span className="product-row-how">
+          <span className="label">{product.category}</span>
+          <PendingMark of={product} />
+        </span>
       </span>
       {product.required && (
         <span className="product-required label">

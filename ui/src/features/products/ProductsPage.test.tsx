@@ -82,11 +82,21 @@ describe("Products", () => {
   test("keeps what was typed when the venue says no, and says why", async () => {
     const { ipc, user } = await openApp("/products");
     await openProduct(user, "Slush");
+    ipc.refuseNext({ code: "product_removed", message: "", details: {} });
+    await user.type(screen.getByLabelText("Name"), " XL");
+    await user.click(screen.getByTestId("product-save"));
+    expect(await screen.findByRole("alert")).toHaveTextContent("This product has already been removed.");
+    expect(screen.getByLabelText("Name")).toHaveValue("Slush XL");
+  });
+
+  test("changes without a link, and marks what is not sent", async () => {
+    const { ipc, user } = await openApp("/products");
+    await openProduct(user, "Slush");
     await act(async () => ipc.setLink({ link: "offline", offlineSince: null }));
     await user.type(screen.getByLabelText("Name"), " XL");
     await user.click(screen.getByTestId("product-save"));
-    expect(await screen.findByRole("alert")).toHaveTextContent("No link to the server. Nothing was changed.");
-    expect(screen.getByLabelText("Name")).toHaveValue("Slush XL");
+    expect(await screen.findByText("Saved on this desk. It will be sent by itself.")).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: /^Slush XL/ })).toHaveTextContent("not yet sent");
   });
 
   test("says what to do while there are none", async () => {

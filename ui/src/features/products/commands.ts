@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Product } from "../../ipc/bindings/Product";
 import type { Command, Rejection } from "../../ipc/types";
-import { useIntent } from "../../ipc/useIntent";
+import { type Outcome, useIntent } from "../../ipc/useIntent";
 import { changesOf, fieldsOf, type ProductDraft } from "./productForm";
 
 type Kept = "done" | "saved" | null;
@@ -13,7 +13,8 @@ export function useProductCommands(decimals: number) {
 
   const tell = async (command: Command): Promise<Kept> => {
     setRejection(null);
-    const outcome = await send(command, (late) => late.kind === "refused" && setRejection(late.rejection));
+    const onLate = (late: Outcome) => late.kind === "refused" && setRejection(late.rejection);
+    const outcome = await send(command, { onLate });
     if (outcome?.kind === "refused") setRejection(outcome.rejection);
     return outcome === null || outcome.kind === "refused" ? null : outcome.kind;
   };

@@ -4,7 +4,9 @@ import { useForm } from "react-hook-form";
 import { useTranslation } from "react-i18next";
 import { Action } from "../../components/Action";
 import { Notice } from "../../components/Notice";
+import { PendingMark } from "../../components/PendingMark";
 import type { SystemSettings } from "../../ipc/bindings/SystemSettings";
+import type { Shown } from "../../ipc/types";
 import { type Outcome, useIntent } from "../../ipc/useIntent";
 import { rejectionSentence } from "../../lib/i18n/rejection";
 import { DeskSection, PlacesSection, VenueSection } from "./sections";
@@ -14,7 +16,7 @@ import { changesOf, draftOf, fieldsOf, type SettingsDraft, settingsSchema } from
 const CLEAN = { keepDirtyValues: false };
 
 /** The settings with everything typed so far; what other desks save meanwhile shows where nothing was typed. */
-export function SettingsForm({ settings }: { settings: SystemSettings }) {
+export function SettingsForm({ settings }: { settings: Shown<SystemSettings> }) {
   const { t } = useTranslation();
   const { busy, send } = useIntent();
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -31,7 +33,7 @@ export function SettingsForm({ settings }: { settings: SystemSettings }) {
       form.reset(draftOf(settings), CLEAN);
       return;
     }
-    const next = await send({ type: "settings.update", changes }, setOutcome);
+    const next = await send({ type: "settings.update", changes }, { onLate: setOutcome });
     if (!next) return;
     setOutcome(next);
     if (next.kind !== "refused") form.reset(draft, CLEAN);
@@ -43,7 +45,9 @@ export function SettingsForm({ settings }: { settings: SystemSettings }) {
 
   return (
     <form className="settings-form" onSubmit={save} noValidate>
-      <h1 className="heading">{t("settings.title")}</h1>
+      <h1 className="heading settings-title">
+        {t("settings.title")} <PendingMark of={settings} />
+      </h1>
       <div className="settings-sections">
         <VenueSection form={form} />
         <PlacesSection form={form} />

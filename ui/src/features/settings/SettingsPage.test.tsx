@@ -41,12 +41,22 @@ describe("Settings", () => {
     expect(screen.getByText("Nothing changed")).toBeInTheDocument();
   });
 
-  test("keeps what was typed when the link is gone", async () => {
+  test("saves without a link on this desk, and says so", async () => {
     const { ipc, user } = await openApp("/settings");
     await user.type(await screen.findByLabelText("Name"), " Sur");
     await act(async () => ipc.setLink({ link: "offline", offlineSince: null }));
     await user.click(screen.getByTestId("settings-save"));
-    expect(await screen.findByRole("alert")).toHaveTextContent("No link to the server.");
+    expect(await screen.findByText("Saved on this desk. It will be sent by itself.")).toBeInTheDocument();
+    expect(screen.getByLabelText("Name")).toHaveValue("Salto Park Sur");
+    expect(screen.getByTestId("pending-mark")).toBeInTheDocument();
+  });
+
+  test("keeps what was typed when nothing could be saved", async () => {
+    const { ipc, user } = await openApp("/settings");
+    await user.type(await screen.findByLabelText("Name"), " Sur");
+    ipc.execute = () => Promise.reject({ code: "disk", message: "The disk is full." });
+    await user.click(screen.getByTestId("settings-save"));
+    expect(await screen.findByRole("alert")).toHaveTextContent("This desk can't save anything.");
     expect(screen.getByLabelText("Name")).toHaveValue("Salto Park Sur");
   });
 });

@@ -1,33 +1,43 @@
 import { hashKey } from "@tanstack/react-query";
 import type { Ipc } from "../client";
 import type {
+  AttentionEntry,
   Command,
   Freshness,
   QueryKey,
   QueryReply,
-  Settlement,
+  Rejection,
   SyncStatus,
   UpdatesPush,
   VenueChoice,
 } from "../types";
-import { dashboardStats, daySeries, performanceMetrics } from "./figures";
-import { liveSession, Refused, run, settleClocks, type Venue } from "./venue";
+import { DEVICE, FakeOutbox, rejectionIn } from "./outbox";
+import { readVenue } from "./readings";
+import { run, settleClocks, type Venue } from "./venue";
 
 /** What a test, or somebody at `npm run dev`, may do to the little venue. */
 export interface FakeIpc extends Ipc {
   readonly venue: Venue;
   readonly calls: { name: string; argument: unknown }[];
+  /** Open entries, newest first; `setLink({})` pushes what a test changed here. */
+  readonly attention: AttentionEntry[];
   /** Keys that the page is subscribed to now. */
   subscribed(): QueryKey[];
   /** Sends `payload` to the page as it is. */
   emit(payload: unknown): void;
   /** Changes the venue behind the page's back and pushes what follows, as another desk would. */
   elsewhere(command: Command): void;
+  /** Without a link commands wait; with it they are settled. */
   setLink(change: Partial<SyncStatus>): void;
-  /** From now on commands are saved and not answered, until it is called with false. */
-  holdAnswers(hold: boolean): void;
+  /** From now on commands are saved and not answered, until it is called with false. `awaiting`: they count only then. */
+  holdAnswers(hold: boolean | "awaiting"): void;
+  /** The server refuses the next command that it gets. */
+  refuseNext(rejection: Rejection): void;
   tick(): void;
 }
+
+/** The longest wait that counts as short. */
+const SHORT_MS = 5_000;
 
 export interface FakeOptions {
   venue: Venue;
@@ -35,16 +45,15 @@ export interface FakeOptions {
   choice?: VenueChoice;
 }
 
-/** The core of a venue with one desk, in memory: it decides, it pushes, it remembers nothing. */
+/** The core of a venue with one desk, in memory: it decides, it pushes, it forgets everything when it ends. */
 export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): FakeIpc {
   const listeners = new Set<(payload: unknown) => void>();
   const counts = new Map<string, { key: QueryKey; count: number }>();
-  const settlements = new Map<string, Settlement>();
-  const waiting = new Set<() => void>();
+  const outbox = new FakeOutbox(venue, now);
   const calls: FakeIpc["calls"] = [];
   let seq = 1;
   let pushId = 0;
-  let hold = false;
+  let hold: boolean | "awaiting" = false;
   let chosen: VenueChoice = choice ?? { mode: "demo", server: null, venueName: venue.settings.siteName };
   const status: SyncStatus = {
     link: "live",
@@ -58,6 +67,12 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
     inSync: true,
     lastSyncAt: new Date(now()).toISOString(),
     offlineSince: null,
+    drain: null,
+    places: { held: 0, spent: 0 },
+    differs: null,
+    problem: null,
+    notices: [],
+    device: { id: DEVICE, name: null },
     metrics: {},
   };
 
@@ -66,33 +81,19 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
     asOfSeq: seq,
     lastSyncAt: status.lastSyncAt,
   });
-  const read = ([name, id]: QueryKey): unknown => {
+  const statusNow = (): SyncStatus => {
+    const unsettled = outbox.unsettled();
+    const oldestPendingAt = status.oldestPendingAt ?? unsettled.at(-1)?.tappedAt ?? null;
+    const pending = status.pending + unsettled.length;
+    return { ...status, pending, oldestPendingAt, attention: outbox.attention.length };
+  };
+  const shown = <T extends { id: string }>(row: T) =>
+    outbox.isPending(row.id) ? { ...row, pending: true } : row;
+  const read = (key: QueryKey): unknown => {
     settleClocks(venue, now());
-    switch (name) {
-      case "activeSessions":
-        return venue.sessions.filter(
-          (session) => session.status !== "ended" && session.totalAllowedSeconds > 0,
-        );
-      case "playerSession":
-        return liveSession(venue, id ?? "") ?? venue.sessions.find((session) => session.id === id) ?? null;
-      case "checkinHistory":
-      case "transactions":
-        return venue.transactions.filter((line) => id === undefined || line.playerSession.barcodeId === id);
-      case "products":
-        return venue.products.filter((product) => !product.isDeleted);
-      case "systemSettings":
-        return venue.settings;
-      case "dashboardStats":
-        return dashboardStats(venue);
-      case "performanceMetrics":
-        return performanceMetrics(venue);
-      case "daySeries":
-        return daySeries(venue, now());
-      case "syncStatus":
-        return status;
-      default:
-        return [];
-    }
+    if (key[0] === "syncStatus") return statusNow();
+    if (key[0] === "attention") return outbox.attention;
+    return key[0] === "commands" ? outbox.fates() : readVenue(venue, key, now(), shown);
   };
   const reply = (key: QueryKey): QueryReply => ({ data: structuredClone(read(key)), freshness: freshness() });
   const emit = (payload: unknown) => {
@@ -104,17 +105,15 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
     const push: UpdatesPush = { push: "updates", seq, pushId, updates };
     if (updates.length > 0) emit(push);
   };
-  const commit = (command: Command, commandId: string): Settlement => {
-    try {
-      const result = structuredClone(run(venue, command, now()));
-      seq += 1;
-      Object.assign(status, { cursor: seq, head: seq, lastSyncAt: new Date(now()).toISOString() });
-      pushAll();
-      return { commandId, state: "settled", seqs: [seq], result };
-    } catch (thrown) {
-      if (thrown instanceof Refused) return { commandId, state: "rejected", rejection: thrown.rejection };
-      throw thrown;
-    }
+  const nextSeq = () => {
+    seq += 1;
+    Object.assign(status, { cursor: seq, head: seq, lastSyncAt: new Date(now()).toISOString() });
+    return seq;
+  };
+  const isUp = () => status.link === "live" || status.link === "catchingUp";
+  const exchange = () => {
+    if (isUp() && !hold) outbox.settle(nextSeq);
+    pushAll();
   };
   const count = (key: QueryKey, by: 1 | -1) => {
     const hash = hashKey(key);
@@ -125,23 +124,33 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
   const called = (name: string, argument: unknown) => {
     calls.push({ name, argument });
   };
+  const known = (commandId: string) => {
+    const fate = outbox.fate(commandId);
+    if (fate) return fate;
+    throw { code: "unknown_command", message: "This desk has no command with that id." };
+  };
 
   return {
     venue,
     calls,
+    attention: outbox.attention,
     emit,
     subscribed: () => [...counts.values()].map(({ key }) => key),
     elsewhere(command) {
-      commit(command, "elsewhere");
+      run(venue, command, now());
+      nextSeq();
+      pushAll();
     },
     setLink(change) {
       Object.assign(status, change);
-      pushAll();
+      exchange();
     },
     holdAnswers(next) {
       hold = next;
-      for (const answer of waiting) answer();
-      waiting.clear();
+      exchange();
+    },
+    refuseNext(rejection) {
+      outbox.refusals.push(rejection);
     },
     tick() {
       if (settleClocks(venue, now())) pushAll();
@@ -165,22 +174,41 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
     async painted(id) {
       called("painted", id);
     },
-    async execute(command, commandId) {
-      called("execute", { command, commandId });
-      if (status.link !== "live") {
-        throw { code: "offline", message: "No link to the server. Nothing was changed." };
+    async execute(command, commandId, force) {
+      called("execute", { command, commandId, ...(force && { force }) });
+      try {
+        if (!outbox.fate(commandId)) outbox.take(command, commandId, !isUp(), force);
+      } catch (thrown) {
+        return { commandId, state: "rejected", rejection: rejectionIn(thrown) };
       }
-      const before = settlements.get(commandId);
-      if (!before && hold) settlements.set(commandId, { commandId, state: "sent" });
-      else if (!before) settlements.set(commandId, commit(command, commandId));
-      if (hold) waiting.add(() => settlements.set(commandId, commit(command, commandId)));
-      return { commandId, state: "pending" };
+      exchange();
+      return { commandId, state: "pending", ...(hold === "awaiting" && { awaiting: true }) };
     },
-    async settled(commandId) {
+    async settled(commandId, timeoutMs) {
       called("settled", commandId);
-      return settlements.get(commandId) ?? { commandId, state: "pending" };
+      if (known(commandId).settledAt === null) {
+        // A short wait is over at once: a test has no patience.
+        if (timeoutMs <= SHORT_MS) throw { code: "not_settled", message: "No answer in time." };
+        await outbox.untilSettled(commandId);
+      }
+      return known(commandId);
     },
-    status: async () => status,
+    async fate(commandId) {
+      called("fate", commandId);
+      return structuredClone(known(commandId));
+    },
+    async resolve(entryId, action, reason) {
+      called("resolve", { entryId, action, reason });
+      const at = outbox.attention.findIndex(({ id }) => id === entryId);
+      const [entry] = at < 0 ? [] : outbox.attention.splice(at, 1);
+      if (!entry) throw { code: "unknown_entry", message: "There is no entry with that id." };
+      if (action === "redo" && entry.command) {
+        outbox.take(entry.command, `${entryId}-again`, !isUp());
+      }
+      exchange();
+      return { entry };
+    },
+    status: async () => statusNow(),
     venueChoice: async () => chosen,
     async chooseVenue(wish) {
       called("chooseVenue", wish);

@@ -2,7 +2,7 @@ import type { PlayerSession } from "../bindings/PlayerSession";
 import type { Product } from "../bindings/Product";
 import type { SystemSettings } from "../bindings/SystemSettings";
 import type { TransactionWithRelations } from "../bindings/TransactionWithRelations";
-import type { Command, Rejection } from "../types";
+import type { Command, Force, Rejection } from "../types";
 
 /** The rows of a little venue in memory. */
 export interface Venue {
@@ -68,15 +68,15 @@ export function liveSession(venue: Venue, barcodeId: string): PlayerSession | un
 export const inside = (venue: Venue) =>
   venue.sessions.filter((session) => session.status === "playing").length;
 
-/** Runs one command, all or nothing, and answers its result. */
-export function run(venue: Venue, command: Command, now: number): unknown {
+/** Runs one command, all or nothing, and answers its result. With `force` a full venue lets one more in. */
+export function run(venue: Venue, command: Command, now: number, force?: Force): unknown {
   settleClocks(venue, now);
   const barcodeId = String(command.barcodeId ?? "");
   switch (command.type) {
     case "session.checkin":
       return checkin(venue, barcodeId, command.products as { id: string; quantity: number }[], now);
     case "session.play":
-      return play(venue, barcodeId, now);
+      return play(venue, barcodeId, now, force);
     case "session.pause": {
       const session = known(venue, barcodeId);
       if (session.status !== "playing") throw no("not_playing", "This band is not playing.");
@@ -120,11 +120,11 @@ function aProduct(venue: Venue, id: unknown): Product {
   return product;
 }
 
-function play(venue: Venue, barcodeId: string, now: number): PlayerSession {
+function play(venue: Venue, barcodeId: string, now: number, force?: Force): PlayerSession {
   const session = known(venue, barcodeId);
   if (session.status === "playing") throw no("already_playing", "This band is already playing.");
   if (session.remainingSeconds === 0) throw no("no_credit", "This band has no time left.");
-  if (inside(venue) >= venue.settings.maxOccupancy) throw no("venue_full", "The venue is full.");
+  if (!force && inside(venue) >= venue.settings.maxOccupancy) throw no("venue_full", "The venue is full.");
   Object.assign(session, {
     status: "playing",
     isActive: true,

@@ -28,9 +28,9 @@ export const frame = {
   },
   stale: {
     offline:
-      "No link to the server. What you see is as of {{time}}. You can sell and board again when the link is back.",
+      "No link to the server. What you see is as of {{time}}. Go on selling and boarding: it is saved on this desk and will be sent by itself.",
     offlineUnknown:
-      "No link to the server. What you see may be old. You can sell and board again when the link is back.",
+      "No link to the server. What you see may be old. Go on selling and boarding: it is saved on this desk and will be sent by itself.",
     connecting: "Connecting to the server. What you see may be a moment old.",
     catchingUp: "Catching up with the other desks. What you see may be a moment old.",
   },
@@ -43,6 +43,12 @@ export const frame = {
     reopen: "Open the view again",
     outside: "This page is the window of Gangway. Open the Gangway program to use it.",
     starting: "Starting",
+    pending: "not yet sent",
+  },
+  reason: {
+    label: "Reason",
+    missing: "Write a reason.",
+    cancel: "Cancel",
   },
   status: {
     waiting: "Waiting",

@@ -30,9 +30,9 @@ export const frame: typeof source = {
   },
   stale: {
     offline:
-      "Sin conexión con el servidor. Lo que ves es de las {{time}}. Podrás vender y dar acceso en cuanto vuelva la conexión.",
+      "Sin conexión con el servidor. Lo que ves es de las {{time}}. Sigue vendiendo y dando acceso: se guarda en este puesto y se enviará solo.",
     offlineUnknown:
-      "Sin conexión con el servidor. Lo que ves puede ser antiguo. Podrás vender y dar acceso en cuanto vuelva la conexión.",
+      "Sin conexión con el servidor. Lo que ves puede ser antiguo. Sigue vendiendo y dando acceso: se guarda en este puesto y se enviará solo.",
     connecting: "Conectando con el servidor. Lo que ves puede tener unos instantes.",
     catchingUp: "Poniéndose al día con los demás puestos. Lo que ves puede tener unos instantes.",
   },
@@ -45,6 +45,12 @@ export const frame: typeof source = {
     reopen: "Volver a abrir la vista",
     outside: "Esta página es la ventana de Gangway. Abre el programa Gangway para usarla.",
     starting: "Arrancando",
+    pending: "sin enviar",
+  },
+  reason: {
+    label: "Motivo",
+    missing: "Escribe un motivo.",
+    cancel: "Cancelar",
   },
   status: {
     waiting: "En espera",
