@@ -31,7 +31,7 @@ use crate::{
         socket::SocketIo,
         supervisor::Supervisor,
     },
-    outbox::{self, COMMAND_MAX_BYTES, CommandState, Fate, Outbox, Taken, Tapped},
+    outbox::{self, COMMAND_MAX_BYTES, CommandState, Cover, Fate, Outbox, Taken, Tapped},
     query::{
         key::{QueryKey, Topic},
         push::{self, Push},
@@ -180,6 +180,8 @@ impl Console {
         let (inputs, inputs_out) = mpsc::unbounded_channel();
         let (jitter, tasks) = (chance.clone(), executor.clone());
         let core = Core::new(Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs });
+        let now = core.venue_now();
+        core.with_outbox(|outbox| outbox.part_unreadable(now))?;
         let (of_before, path) = (core.clone(), data_dir.join("cache.sqlite"));
         let check = tasks.blocking(Box::new(move || of_before.check_file_of_before(&path)));
         drop(tasks.spawn(check));
@@ -285,15 +287,19 @@ impl Console {
             return Err(ConsoleError::Offline);
         }
         let force_reason = force.map(|force| force.reason);
-        let tapped = Tapped { id, command, text, occurred_at, based_on, force_reason, tapped_at: now };
+        let (seen, cover, offline) = (Vec::new(), Cover::NotNeeded, !can_send);
+        let tapped =
+            Tapped { id, command, text, occurred_at, based_on, seen, cover, force_reason, offline, tapped_at: now };
         let clock = core.clone();
         let taken = core.outbox_blocking(move |outbox| outbox.take(&tapped, clock.venue_now())).await?;
         match taken {
             Taken::Conflict => Err(ConsoleError::IdConflict),
+            // None was asked for.
+            Taken::NoPlace => Err(ConsoleError::Offline),
             Taken::Known(fate) => {
                 Ok(Executed { command_id: fate.command_id, state: fate.state, rejection: fate.rejection })
             }
-            Taken::New => {
+            Taken::New { .. } => {
                 core.tapped.notify_one();
                 core.status_moved();
                 Ok(Executed { command_id: id.to_string(), state: CommandState::Pending, rejection: None })

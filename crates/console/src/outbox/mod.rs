@@ -14,17 +14,24 @@
 //! that the server can't read is halved, so that one such command holds back no other; alone, it is rejected. The
 //! answer of a command changes nothing but its fate here: rows come by the log.
 //!
+//! A stored command that can't be read (a newer version wrote it, a disk bent it) keeps its place and its state, holds
+//! nothing back, and is put on the attention list once.
+//!
 //! The file is never thrown away: one that can't be read stops the start, with a sentence that says so.
 
+mod migrate;
 mod schema;
 pub mod sender;
 mod store;
+mod unreadable;
+mod unseen;
 
 use std::path::PathBuf;
 
 use gangway_domain::{
     command::{Command, Key},
-    ids::{CommandId, Position, Seq},
+    ids::{CommandId, PlaceId, Position, Seq},
+    rows::ProductRow,
     time::VenueTime,
 };
 use serde::Serialize;
@@ -32,6 +39,7 @@ use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
 pub use store::Outbox;
+pub use unseen::Unseen;
 
 /// Commands of one batch (`contract.md`, Bounds).
 pub const BATCH_MAX: usize = 100;
@@ -117,17 +125,41 @@ pub struct Tapped {
     pub occurred_at: VenueTime,
     /// What the desk had seen.
     pub based_on: Position,
+    /// The products that the desk showed, where it sells any: what the guest was told.
+    pub seen: Vec<ProductRow>,
+    /// Whether one of the desk's own places is spent for it.
+    pub cover: Cover,
     /// Why it is to be sent although the desk would refuse it.
     pub force_reason: Option<String>,
+    /// It was tapped without a link.
+    pub offline: bool,
     /// When it was tapped.
     pub tapped_at: VenueTime,
+}
+
+/// Whether a command spends one of the places that are lent to this desk (`sync.md` rule 21); which one is chosen in
+/// the transaction that stores it, so that no place is ever spent twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cover {
+    /// It needs none.
+    #[default]
+    NotNeeded,
+    /// One is spent if there is one.
+    IfHeld,
+    /// Without one it is not taken.
+    Required,
 }
 
 /// What the outbox says to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taken {
     /// It is on disk now.
-    New,
+    New {
+        /// The place that it spends.
+        place: Option<PlaceId>,
+    },
+    /// It has to spend a place, and the desk has none left: nothing was queued.
+    NoPlace,
     /// Its id is known with the same content: nothing was queued.
     Known(Box<Fate>),
     /// Its id is known with other content: nothing was queued.
@@ -147,6 +179,10 @@ pub struct Unanswered {
     pub occurred_at: String,
     /// What the desk had seen.
     pub based_on: Position,
+    /// The place that it spends.
+    pub place: Option<PlaceId>,
+    /// Why it is to be done although the venue would say no.
+    pub force_reason: Option<String>,
 }
 
 /// The server's answer to a command.
@@ -174,6 +210,8 @@ pub struct Fate {
     pub command_id: String,
     /// Where it is.
     pub state: CommandState,
+    /// It was tapped without a link.
+    pub offline: bool,
     /// When it was tapped.
     pub tapped_at: String,
     /// When it was on disk.

@@ -5,32 +5,43 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode};
 use uuid::Uuid;
 
-use super::OutboxError;
+use super::{OutboxError, migrate};
 
 /// "GWob": an outbox of Gangway, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4757_6f62;
-/// The version of the tables below.
-const VERSION: i32 = 1;
+/// The version of the tables below; an older one is migrated, a newer one refused.
+const VERSION: i32 = 2;
 /// How long another process may hold the file.
 const BUSY_MS: u64 = 2_000;
 
-const TABLES: &str = "
+/// `number` is the order of the taps. `keys`, `made` and `reads` are JSON arrays of keys: what it shares, what its
+/// rows are called, what it only reads. `seen` holds the product rows that a sale was shown with. A `spent` place is
+/// named by a command that is not answered yet.
+pub(super) const TABLES: &str = "
 CREATE TABLE device (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     id TEXT NOT NULL,
-    name TEXT
+    name TEXT,
+    venue_id TEXT,
+    aligned_epoch TEXT
 ) STRICT;
 CREATE TABLE commands (
-    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     command_id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     command TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     keys TEXT NOT NULL,
+    made TEXT NOT NULL,
+    reads TEXT NOT NULL,
     occurred_at TEXT NOT NULL,
     based_on_epoch TEXT NOT NULL,
     based_on_seq INTEGER NOT NULL,
+    seen TEXT,
+    place_id TEXT,
     force_reason TEXT,
+    offline INTEGER NOT NULL CHECK (offline IN (0, 1)),
+    unreadable TEXT,
     state TEXT NOT NULL CHECK (state IN ('pending', 'sent', 'settled', 'rejected')),
     tapped_at INTEGER NOT NULL,
     stored_at INTEGER NOT NULL,
@@ -44,6 +55,11 @@ CREATE TABLE commands (
     rejection TEXT
 ) STRICT;
 CREATE INDEX commands_by_state ON commands (state, last_seq);
+CREATE TABLE places (
+    place_id TEXT PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('held', 'spent')),
+    since INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Opens the outbox, or makes one for `fresh_device` where there is none.
@@ -63,7 +79,7 @@ fn prepare(connection: &mut Connection, path: &Path, fresh_device: Uuid) -> Resu
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, version, tables) {
         (APPLICATION_ID, newer, _) if newer > VERSION => return Err(OutboxError::Newer { path: path.to_owned() }),
-        (APPLICATION_ID, VERSION, _) | (0, 0, 0) => {}
+        (APPLICATION_ID, 1..=VERSION, _) | (0, 0, 0) => {}
         _ => {
             let reason = "it is no outbox of this program".to_owned();
             return Err(OutboxError::Damaged { path: path.to_owned(), reason });
@@ -77,6 +93,11 @@ fn prepare(connection: &mut Connection, path: &Path, fresh_device: Uuid) -> Resu
         transaction.execute_batch(TABLES)?;
         transaction.execute("INSERT INTO device (only, id) VALUES (1, ?1)", [fresh_device.to_string()])?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    } else if version < VERSION {
+        let transaction = connection.transaction()?;
+        migrate::from_1(&transaction)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
     }

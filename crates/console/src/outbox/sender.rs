@@ -145,6 +145,15 @@ fn body(batch: &mut Vec<Unanswered>) -> Result<String, serde_json::Error> {
         fields.insert("commandId".to_owned(), raw(&command.id)?);
         fields.insert("occurredAt".to_owned(), raw(&command.occurred_at)?);
         fields.insert("basedOn".to_owned(), raw(&command.based_on)?);
+        // Of these only what the desk itself stored counts.
+        fields.remove("placeId");
+        fields.remove("force");
+        if let Some(place) = &command.place {
+            fields.insert("placeId".to_owned(), raw(place)?);
+        }
+        if let Some(reason) = &command.force_reason {
+            fields.insert("force".to_owned(), raw(&json!({ "reason": reason }))?);
+        }
         let text = serde_json::to_string(&fields)?;
         if place > 0 && body.len() + text.len() + ",]}".len() > BODY_MAX_BYTES {
             batch.truncate(place);

@@ -3,19 +3,43 @@
 use std::path::Path;
 
 use gangway_domain::{
-    ids::{CommandId, DeviceId, Epoch, Position, Seq},
+    command::{Command, Key},
+    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, Seq},
     time::VenueTime,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::{CommandState, Fate, OutboxError, Outcome, Taken, Tapped, Unanswered, key_text, schema};
+use super::{CommandState, Cover, Fate, OutboxError, Outcome, Taken, Tapped, Unanswered, key_text, schema};
 
 /// The outbox's file, open.
 #[derive(Debug)]
 pub struct Outbox {
-    connection: Connection,
+    pub(super) connection: Connection,
     device: DeviceId,
+}
+
+/// The keys of a command as JSON arrays, for the file.
+pub(super) struct Keys {
+    /// It waits for every earlier command that shares one of these.
+    pub(super) shared: String,
+    /// What its rows are called.
+    pub(super) made: String,
+    /// What it only reads: it waits for who makes it.
+    pub(super) reads: String,
+}
+
+impl Keys {
+    pub(super) fn of(command: &Command, id: CommandId) -> Result<Self, OutboxError> {
+        let text = |keys: std::collections::BTreeSet<Key>| {
+            serde_json::to_string(&keys.iter().map(key_text).collect::<Vec<_>>())
+        };
+        Ok(Self {
+            shared: text(command.keys())?,
+            made: text(command.made_keys(id))?,
+            reads: text(command.read_keys())?,
+        })
+    }
 }
 
 impl Outbox {
@@ -74,27 +98,16 @@ impl Outbox {
             Some(_) => return Ok(Taken::Conflict),
             None => {}
         }
-        let keys: Vec<String> = tapped.command.keys().iter().map(key_text).collect();
-        transaction.execute(
-            "INSERT INTO commands (command_id, kind, command, fingerprint, keys, occurred_at, based_on_epoch,
-                based_on_seq, force_reason, state, tapped_at, stored_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', ?10, ?11)",
-            params![
-                tapped.id.to_string(),
-                tapped.command.kind(),
-                tapped.text.get(),
-                fingerprint,
-                serde_json::to_string(&keys)?,
-                tapped.occurred_at.to_iso(),
-                tapped.based_on.epoch.as_str(),
-                to_sql(tapped.based_on.seq),
-                tapped.force_reason,
-                tapped.tapped_at.0,
-                stored_at.0,
-            ],
-        )?;
+        let place = match tapped.cover {
+            Cover::NotNeeded => None,
+            Cover::IfHeld | Cover::Required => spend_place(&transaction, stored_at)?,
+        };
+        if tapped.cover == Cover::Required && place.is_none() {
+            return Ok(Taken::NoPlace);
+        }
+        insert(&transaction, tapped, place.as_ref(), stored_at)?;
         transaction.commit()?;
-        Ok(Taken::New)
+        Ok(Taken::New { place })
     }
 
     /// The oldest commands without an answer, in order.
@@ -103,18 +116,22 @@ impl Outbox {
     /// The file can't be read.
     pub fn unanswered(&self, max: usize) -> Result<Vec<Unanswered>, OutboxError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT place, command_id, command, occurred_at, based_on_epoch, based_on_seq FROM commands
-             WHERE state IN ('pending', 'sent') ORDER BY place LIMIT ?1",
+            "SELECT number, command_id, command, occurred_at, based_on_epoch, based_on_seq, place_id, force_reason
+             FROM commands WHERE state IN ('pending', 'sent') AND unreadable IS NULL ORDER BY number LIMIT ?1",
         )?;
-        let rows = statement.query_map([i64::try_from(max).unwrap_or(i64::MAX)], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get::<_, i64>(5)?))
-        })?;
+        let mut rows = statement.query([i64::try_from(max).unwrap_or(i64::MAX)])?;
         let mut commands = Vec::new();
-        for row in rows {
-            let (order, id, text, occurred_at, epoch, seq) = row?;
-            let id: CommandId = id.parse().map_err(|_| rusqlite::Error::InvalidQuery)?;
-            let based_on = Position { epoch: Epoch(epoch), seq: from_sql(seq) };
-            commands.push(Unanswered { id, order, text, occurred_at, based_on });
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(1)?;
+            commands.push(Unanswered {
+                id: id.parse().map_err(|_| rusqlite::Error::InvalidQuery)?,
+                order: row.get(0)?,
+                text: row.get(2)?,
+                occurred_at: row.get(3)?,
+                based_on: Position { epoch: Epoch(row.get(4)?), seq: from_sql(row.get(5)?) },
+                place: row.get::<_, Option<String>>(6)?.map(PlaceId),
+                force_reason: row.get(7)?,
+            });
         }
         Ok(commands)
     }
@@ -129,7 +146,7 @@ impl Outbox {
             transaction
                 .prepare_cached(
                     "UPDATE commands SET state = 'sent', sent_at = coalesce(sent_at, ?2), attempts = attempts + 1
-                     WHERE place = ?1 AND state IN ('pending', 'sent')",
+                     WHERE number = ?1 AND state IN ('pending', 'sent')",
                 )?
                 .execute(params![command.order, at.0])?;
         }
@@ -183,7 +200,7 @@ impl Outbox {
         let row = self
             .connection
             .prepare_cached(
-                "SELECT state, tapped_at, stored_at, sent_at, settled_at, settled_epoch, seqs, result, rejection
+                "SELECT state, offline, tapped_at, stored_at, sent_at, settled_at, settled_epoch, seqs, result, rejection
                  FROM commands WHERE command_id = ?1",
             )?
             .query_row([id.to_string()], FateRow::read)
@@ -199,7 +216,7 @@ impl Outbox {
         let count: i64 = self
             .connection
             .prepare_cached(
-                "SELECT (SELECT count(*) FROM commands WHERE state IN ('pending', 'sent'))
+                "SELECT (SELECT count(*) FROM commands WHERE state IN ('pending', 'sent') AND unreadable IS NULL)
                     + (SELECT count(*) FROM commands WHERE state = 'settled' AND last_seq > ?2 AND settled_epoch = ?1)",
             )?
             .query_row(params![at.map(|at| at.epoch.as_str()), at.map_or(0, |at| to_sql(at.seq))], |row| row.get(0))?;
@@ -219,6 +236,7 @@ impl Outbox {
 /// A row of `commands`, before its texts are read.
 struct FateRow {
     state: String,
+    offline: bool,
     tapped_at: i64,
     stored_at: i64,
     sent_at: Option<i64>,
@@ -233,14 +251,15 @@ impl FateRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             state: row.get(0)?,
-            tapped_at: row.get(1)?,
-            stored_at: row.get(2)?,
-            sent_at: row.get(3)?,
-            settled_at: row.get(4)?,
-            epoch: row.get(5)?,
-            seqs: row.get(6)?,
-            result: row.get(7)?,
-            rejection: row.get(8)?,
+            offline: row.get(1)?,
+            tapped_at: row.get(2)?,
+            stored_at: row.get(3)?,
+            sent_at: row.get(4)?,
+            settled_at: row.get(5)?,
+            epoch: row.get(6)?,
+            seqs: row.get(7)?,
+            result: row.get(8)?,
+            rejection: row.get(9)?,
         })
     }
 
@@ -250,6 +269,7 @@ impl FateRow {
         Ok(Fate {
             command_id: id.to_string(),
             state: CommandState::parse(&self.state).ok_or(rusqlite::Error::InvalidQuery)?,
+            offline: self.offline,
             tapped_at: VenueTime(self.tapped_at).to_iso(),
             stored_at: VenueTime(self.stored_at).to_iso(),
             sent_at: iso(self.sent_at),
@@ -262,10 +282,65 @@ impl FateRow {
     }
 }
 
-fn to_sql(seq: Seq) -> i64 {
+/// Writes a command down, in the transaction that knows that it is new.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    tapped: &Tapped,
+    place: Option<&PlaceId>,
+    stored_at: VenueTime,
+) -> Result<(), OutboxError> {
+    let Keys { shared, made, reads } = Keys::of(&tapped.command, tapped.id)?;
+    let seen = if tapped.seen.is_empty() { None } else { Some(serde_json::to_string(&tapped.seen)?) };
+    transaction.execute(
+        "INSERT INTO commands (command_id, kind, command, fingerprint, keys, made, reads, occurred_at, based_on_epoch,
+            based_on_seq, seen, place_id, force_reason, offline, state, tapped_at, stored_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'pending', ?15, ?16)",
+        params![
+            tapped.id.to_string(),
+            tapped.command.kind(),
+            tapped.text.get(),
+            tapped.command.fingerprint(),
+            shared,
+            made,
+            reads,
+            tapped.occurred_at.to_iso(),
+            tapped.based_on.epoch.as_str(),
+            to_sql(tapped.based_on.seq),
+            seen,
+            place.map(PlaceId::as_str),
+            tapped.force_reason,
+            tapped.offline,
+            tapped.tapped_at.0,
+            stored_at.0,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Spends the place that is held longest, if there is one.
+fn spend_place(transaction: &Transaction<'_>, at: VenueTime) -> Result<Option<PlaceId>, OutboxError> {
+    let spent: Option<String> = transaction
+        .query_row(
+            "UPDATE places SET state = 'spent', since = ?1
+             WHERE place_id = (SELECT place_id FROM places WHERE state = 'held' ORDER BY since, place_id LIMIT 1)
+             RETURNING place_id",
+            [at.0],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(spent.map(PlaceId))
+}
+
+/// A text that may be no UTF-8: a bent one must be told apart, not stop whoever reads the others.
+pub(super) fn text_as_it_is(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(column)?.as_bytes().map_err(|_| rusqlite::Error::InvalidQuery)?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+pub(super) fn to_sql(seq: Seq) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-fn from_sql(seq: i64) -> Seq {
+pub(super) fn from_sql(seq: i64) -> Seq {
     Seq::try_from(seq).unwrap_or(0)
 }

@@ -8,6 +8,7 @@ mod files;
 mod laws;
 mod network;
 mod offline;
+mod outbox_file;
 mod program;
 mod pushes;
 mod support;

@@ -9,6 +9,8 @@ fn command(n: u128) -> Unanswered {
         text: r#"{"type":"session.play","barcodeId":"B-1","price":12.50}"#.to_owned(),
         occurred_at: "2026-11-24T15:04:05.123Z".to_owned(),
         based_on: Position { epoch: Epoch::from("e"), seq: 7 },
+        place: None,
+        force_reason: None,
     }
 }
 

@@ -1,0 +1,110 @@
+//! Stored commands that can't be read: told apart, so that they hold nothing back, and said once.
+
+use gangway_domain::{
+    command::Command,
+    ids::{CommandId, Epoch, Position, fixed_command_id},
+    time::VenueTime,
+};
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::{Value, json, value::to_raw_value};
+
+use super::{
+    Cover, OutboxError, Tapped,
+    store::{Outbox, from_sql, insert, text_as_it_is},
+};
+
+/// The longest stored text that an entry repeats; of a longer one, or one that is no JSON, its beginning.
+const TEXT_MAX_BYTES: usize = 4_096;
+/// Most characters of that beginning.
+const TEXT_MAX_CHARS: usize = 1_000;
+
+struct Row {
+    number: i64,
+    id: String,
+    text: String,
+    based_on: Position,
+    unreadable: Option<String>,
+}
+
+impl Outbox {
+    /// Looks at every unanswered command: one that can't be read is set apart, keeps its state, and is put on the
+    /// attention list, once; one that was set apart by an older version and can be read now joins the others again.
+    /// Says whether there is something new to send.
+    ///
+    /// # Errors
+    /// The file can't be read or written; nothing is changed then.
+    pub fn part_unreadable(&mut self, at: VenueTime) -> Result<bool, OutboxError> {
+        let transaction = self.connection.transaction()?;
+        let mut is_news = false;
+        for row in unanswered(&transaction)? {
+            let trouble = why_unreadable(&row);
+            if trouble == row.unreadable {
+                continue;
+            }
+            transaction
+                .execute("UPDATE commands SET unreadable = ?2 WHERE number = ?1", params![row.number, trouble])?;
+            if let Some(why) = &trouble {
+                tracing::error!(number = row.number, id = %row.id, %why, "a stored command can't be read; it stays");
+                raise(&transaction, &row, why, at)?;
+            }
+            is_news = true;
+        }
+        transaction.commit()?;
+        Ok(is_news)
+    }
+}
+
+fn unanswered(transaction: &Transaction<'_>) -> Result<Vec<Row>, OutboxError> {
+    let mut statement = transaction.prepare(
+        "SELECT number, command_id, command, based_on_epoch, based_on_seq, unreadable FROM commands
+         WHERE state IN ('pending', 'sent') ORDER BY number",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            text: text_as_it_is(row, 2)?,
+            based_on: Position { epoch: Epoch(row.get(3)?), seq: from_sql(row.get(4)?) },
+            unreadable: row.get(5)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn why_unreadable(row: &Row) -> Option<String> {
+    if row.id.parse::<CommandId>().is_err() {
+        return Some("Its id is none.".to_owned());
+    }
+    Command::parse(&row.text).err().map(|error| error.0)
+}
+
+/// Puts it on the attention list. The id comes from the command, so that it is said once however often it is found.
+fn raise(transaction: &Transaction<'_>, row: &Row, why: &str, at: VenueTime) -> Result<(), OutboxError> {
+    let id = fixed_command_id(&format!("unreadable/{}/{}", row.number, row.id));
+    let known = transaction
+        .query_row("SELECT 1 FROM commands WHERE command_id = ?1", [id.to_string()], |_| Ok(()))
+        .optional()?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let stored = serde_json::from_str(&row.text).ok().filter(|_| row.text.len() <= TEXT_MAX_BYTES);
+    let stored = stored.unwrap_or_else(|| Value::String(row.text.chars().take(TEXT_MAX_CHARS).collect()));
+    let message = format!("A command that this desk had stored can't be read, and was not sent. {why}");
+    let text = to_raw_value(&json!({
+        "type": "attention.raise", "kind": "unreadable", "message": message, "command": stored,
+    }))?;
+    let Ok(command) = Command::parse(text.get()) else { return Ok(()) };
+    let tapped = Tapped {
+        id,
+        command,
+        text,
+        occurred_at: at,
+        based_on: row.based_on.clone(),
+        seen: Vec::new(),
+        cover: Cover::NotNeeded,
+        force_reason: None,
+        offline: false,
+        tapped_at: at,
+    };
+    insert(transaction, &tapped, None, at)
+}
