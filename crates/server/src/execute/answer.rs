@@ -1,6 +1,7 @@
 //! The body that a REST call answers, made inside the transaction so that a repeat answers the same.
 
 use gangway_domain::{
+    band::BarcodeId,
     command::Command,
     event::{Event, EventName, Subject},
     ids::SessionId,
@@ -20,7 +21,11 @@ use serde_json::{Value, json};
 pub(super) fn result(command: &Command, events: &[Event], venue: &Venue, now: VenueTime) -> Value {
     match command {
         Command::Checkin { .. } | Command::Sale { .. } => sale(command, events, venue, now),
-        Command::Play(_) | Command::Pause(_) | Command::End(_) | Command::Release(_) => {
+        Command::Play(band) | Command::Pause(band) | Command::End(band) => {
+            let session = events.iter().find_map(session_of).or_else(|| last_visit(venue, band));
+            json!(session.map(|id| session_at(venue, &id, now)))
+        }
+        Command::Release(_) => {
             let session = events.iter().find_map(session_of);
             json!(session.map(|id| session_at(venue, &id, now)))
         }
@@ -49,6 +54,13 @@ fn session_of(event: &Event) -> Option<SessionId> {
         Subject::Session(id) => Some(id.clone()),
         Subject::Transaction(_) | Subject::Product(_) | Subject::Venue => None,
     }
+}
+
+/// The visit that a command found as it wanted it.
+fn last_visit(venue: &Venue, band: &BarcodeId) -> Option<SessionId> {
+    let live = venue.live_session(band);
+    let last = || venue.visits_of_band(band).max_by_key(|session| session.updated_at);
+    live.or_else(last).map(|session| session.id.clone())
 }
 
 fn session_at(venue: &Venue, id: &SessionId, now: VenueTime) -> Option<PlayerSession> {

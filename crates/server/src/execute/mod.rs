@@ -3,14 +3,15 @@
 //! ```text
 //! known id? ──yes──> the stored outcome (same fingerprint) or id_conflict
 //!    │ no
-//! venue time, effectiveAt, catalogue, slice ──> decide ──rejection──> outcome stored, nothing logged
-//!    │ events
+//! venue time, effectiveAt, catalogue, slice ──> decide ──rejection──> outcome stored
+//!    │ events                                               │ from a desk's queue: an attention entry
 //! rows + state hash + events (contiguous seq from the locked head) + outcome ──> commit
 //! ```
 //!
 //! Nothing here waits, knows a socket, or reads a clock of its own: a simulator drives it with any store.
 
 mod answer;
+mod attention;
 mod batch;
 mod epoch;
 mod outcome;
@@ -23,9 +24,9 @@ use gangway_domain::{
     command::{Command, InvalidCommand, Key},
     decide::{self, Context, Decision, Effective, Flag},
     event::Event,
-    ids::{CommandId, DeviceId, Position, Seq, StaffId},
+    ids::{CommandId, DeviceId, PlaceId, Position, Seq, StaffId},
     rejection::Rejection,
-    time::VenueTime,
+    time::{DAY_MS, Millis, SECOND_MS, VenueTime},
     venue::Venue,
 };
 use serde_json::Value;
@@ -39,6 +40,11 @@ use crate::{
     clock::{Clock, Ids},
     store::{Head, Store, StoreError, StoredCommand, Transaction},
 };
+
+/// A command of a desk's queue that arrives later than this after its tap was given without a link.
+pub const LATE_MS: Millis = 5 * SECOND_MS;
+/// Outcomes are kept for so long by id; what is older can't be told from what was done before (`sync.md` rule 16).
+pub const OUTCOMES_KEPT_MS: Millis = 30 * DAY_MS;
 
 /// What is not deterministic.
 #[derive(Clone)]
@@ -82,8 +88,10 @@ impl Intent {
 /// Who gives a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Somebody at a desk.
+    /// Somebody who waits for the answer.
     Person,
+    /// A desk's queue: it may come late, and what comes of it may need somebody's attention.
+    Queue,
     /// The sweeper: a "no" only means that there is nothing to do (yet), and is not kept.
     Clock,
 }
@@ -103,6 +111,12 @@ pub struct Request {
     pub device_id: Option<DeviceId>,
     /// Who.
     pub staff_id: Option<StaffId>,
+    /// The lent place that a play spends.
+    pub place: Option<PlaceId>,
+    /// Why staff do it although the venue would say no.
+    pub force: Option<String>,
+    /// `{type, …fields}` as it came, without its circumstances: what an attention entry shows.
+    pub wire: Option<Value>,
     /// Who gives it.
     pub origin: Origin,
 }
@@ -125,6 +139,9 @@ impl Request {
             based_on: None,
             device_id,
             staff_id: None,
+            place: None,
+            force: None,
+            wire: None,
             origin: Origin::Person,
         }
     }
@@ -163,31 +180,35 @@ pub(crate) fn one(transaction: &mut dyn Transaction, ports: &Ports, request: &Re
     // The clock's commands have no memory: the rows say whether there is anything (still) to do, and no
     // client can spoil a release by using its id first.
     let known = match request.origin {
-        Origin::Person => transaction.command(request.command_id)?,
+        Origin::Person | Origin::Queue => transaction.command(request.command_id)?,
         Origin::Clock => None,
     };
-    if let Some(stored) = known {
-        let outcome = if stored.fingerprint == request.intent.fingerprint() {
-            Outcome::read(&stored.outcome)?
-        } else {
-            Outcome::rejected(&Rejection::IdConflict)
-        };
-        return Ok(Executed { outcome, head: head.seq, logged: false });
-    }
-    let arrived = ports.clock.now().max(head.last_time);
-    let work = Work { request, arrived, head: &head, ports };
-    let done = work.decide(transaction)?;
-    let Some(done) = done else {
-        // The clock's command had nothing to do.
-        let outcome = Outcome::accepted(Vec::new(), Value::Null, Vec::new());
-        return Ok(Executed { outcome, head: head.seq, logged: false });
+    let work = Work { request, arrived: ports.clock.now().max(head.last_time), head: &head, ports };
+    let (outcome, head_after) = match known {
+        Some(stored) if stored.fingerprint == request.intent.fingerprint() => {
+            (Outcome::read(&stored.outcome)?, head.clone())
+        }
+        Some(_) => {
+            let done = work.refused(transaction, &Rejection::IdConflict)?;
+            (done.outcome, done.head)
+        }
+        None => match work.decide(transaction)? {
+            Some(done) => {
+                if request.origin != Origin::Clock {
+                    transaction.put_command(&work.stored(&done)?)?;
+                }
+                transaction.set_head(&done.head)?;
+                return Ok(Executed { logged: done.head.seq > head.seq, outcome: done.outcome, head: done.head.seq });
+            }
+            // The clock's command had nothing to do.
+            None => (Outcome::accepted(Vec::new(), Value::Null, Vec::new()), head.clone()),
+        },
     };
-    if request.origin == Origin::Person {
-        transaction.put_command(&work.stored(&done)?)?;
+    let logged = head_after.seq > head.seq;
+    if logged {
+        transaction.set_head(&head_after)?;
     }
-    let head = done.head.clone();
-    transaction.set_head(&head)?;
-    Ok(Executed { logged: !done.outcome.seqs().is_empty(), outcome: done.outcome, head: head.seq })
+    Ok(Executed { outcome, head: head_after.seq, logged })
 }
 
 /// A command being executed.
@@ -206,11 +227,15 @@ struct Done {
 }
 
 impl Work<'_> {
+    /// None: the clock's command had nothing to do.
     fn decide(&self, transaction: &mut dyn Transaction) -> Result<Option<Done>, StoreError> {
+        let said = self.request.occurred_at;
+        if said.is_some_and(|moment| self.arrived.since(moment) > OUTCOMES_KEPT_MS) {
+            return self.refused(transaction, &Rejection::TooOld).map(Some);
+        }
         match &self.request.intent {
             Intent::Invalid { reason, .. } => {
-                let rejection = Rejection::Invalid { reason: reason.to_string() };
-                Ok(self.rejected(&rejection, self.arrived))
+                self.refused(transaction, &Rejection::Invalid { reason: reason.to_string() }).map(Some)
             }
             Intent::Command(command) => self.decide_command(transaction, command),
         }
@@ -220,40 +245,54 @@ impl Work<'_> {
         let mut venue = transaction.slice(&decide::needs(command))?;
         let effective = self.effective_at(transaction, command, &venue)?;
         self.remember_desk(transaction, command, effective.at)?;
-        let (catalogue, unknown_catalogue) = pricing::catalogue(transaction, self.request, self.head, effective.at)?;
-        let context = Context {
-            command_id: self.request.command_id,
-            now: effective.at,
-            catalogue,
-            device_id: self.request.device_id.clone(),
-            staff_id: self.request.staff_id.clone(),
-            late: false,
-            place: None,
-            force: None,
-        };
+        let (context, unknown_catalogue) = self.context(transaction, effective.at)?;
         let Decision { mut events, mut flags } = match decide::decide(&venue, command, &context) {
             Ok(decision) => decision,
-            Err(rejection) => return Ok(self.rejected(&rejection, effective.at)),
+            Err(_) if self.request.origin == Origin::Clock => return Ok(None),
+            Err(rejection) => return self.rejected(transaction, &venue, &context, &rejection).map(Some),
         };
-        if events.is_empty() {
+        if events.is_empty() && self.request.origin == Origin::Clock {
             return Ok(None);
         }
-        record::bring_back(transaction, &mut events, &mut venue)?;
-        events.iter().for_each(|event| venue.apply(&event.changes));
-        let head = self.record(transaction, &events, &venue)?;
-        let now = self.arrived.max(effective.at);
-        let result = answer::result(command, &events, &venue, now);
         flags.extend(unknown_catalogue.then_some(Flag::CatalogueUnknown));
         let by_ms = self.request.occurred_at.map_or(0, |said| effective.at.since(said));
         flags.extend(effective.clamped.then_some(Flag::TimeClamped { by_ms }));
+        record::bring_back(transaction, &mut events, &mut venue)?;
+        let entry = self.flagged(&venue, &context, &events, &flags);
+        events.iter().for_each(|event| venue.apply(&event.changes));
+        // The entry goes first, so that what the profile `full` sees of the unit ends with its last event.
+        events.splice(0..0, entry);
+        let head = self.record(transaction, &events, &venue)?;
+        let result = answer::result(command, &events, &venue, self.arrived.max(effective.at));
         let flags = flags.iter().map(to_value).collect();
         let outcome = Outcome::accepted((self.head.seq + 1..=head.seq).collect(), result, flags);
         Ok(Some(Done { outcome, head, effective_at: effective.at }))
     }
 
+    /// What it is decided with at `now`, and whether its catalogue had to be guessed.
+    fn context(&self, transaction: &dyn Transaction, now: VenueTime) -> Result<(Context, bool), StoreError> {
+        let (catalogue, unknown_catalogue) = pricing::catalogue(transaction, self.request, self.head, now)?;
+        let context = Context {
+            command_id: self.request.command_id,
+            now,
+            catalogue,
+            device_id: self.request.device_id.clone(),
+            staff_id: self.request.staff_id.clone(),
+            late: self.late(),
+            place: self.request.place.clone(),
+            force: self.request.force.clone(),
+        };
+        Ok((context, unknown_catalogue))
+    }
+
+    fn late(&self) -> bool {
+        let queued = self.request.origin == Origin::Queue;
+        self.request.occurred_at.is_some_and(|moment| queued && self.arrived.since(moment) > LATE_MS)
+    }
+
     fn record(&self, transaction: &mut dyn Transaction, events: &[Event], venue: &Venue) -> Result<Head, StoreError> {
         let command_id = match self.request.origin {
-            Origin::Person => Some(self.request.command_id),
+            Origin::Person | Origin::Queue => Some(self.request.command_id),
             Origin::Clock => None,
         };
         record::record(
@@ -262,16 +301,6 @@ impl Work<'_> {
             events,
             &record::Stamp { venue, command_id, now: self.arrived, ids: self.ports.ids.as_ref() },
         )
-    }
-
-    fn rejected(&self, rejection: &Rejection, effective_at: VenueTime) -> Option<Done> {
-        match self.request.origin {
-            Origin::Clock => None,
-            Origin::Person => {
-                let head = Head { last_time: self.arrived.max(self.head.last_time), ..self.head.clone() };
-                Some(Done { outcome: Outcome::rejected(rejection), head, effective_at })
-            }
-        }
     }
 
     /// `sync.md` rule 13: what a desk says, bounded by what people did before.

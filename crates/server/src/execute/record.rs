@@ -110,26 +110,39 @@ pub fn seen_by_full(name: EventName) -> bool {
     name != EventName::Rows
 }
 
+/// What the events do to one row.
+#[derive(Default)]
+struct Fate<'a> {
+    /// How it stands in the end, if they say.
+    row: Option<&'a Row>,
+    /// It is in the sync set in the end; a row that is put and then gone is stored and left out.
+    stays: bool,
+}
+
 /// Writes the rows as they stand in the end, each once, and returns the hash of the sync set then.
 fn write_rows(transaction: &mut dyn Transaction, hash: StateHash, events: &[Event]) -> Result<StateHash, StoreError> {
     let mut hash = hash;
-    let mut last: BTreeMap<(Collection, &str), Option<&Row>> = BTreeMap::new();
+    let mut fates: BTreeMap<(Collection, &str), Fate<'_>> = BTreeMap::new();
     for change in events.iter().flat_map(|event| &event.changes) {
-        last.insert((change.collection, &change.id), change.row.as_ref());
+        let fate = fates.entry((change.collection, &change.id)).or_default();
+        fate.stays = change.row.is_some();
+        fate.row = change.row.as_ref().or(fate.row);
     }
-    for ((collection, id), row) in last {
+    for ((collection, id), Fate { row, stays }) in fates {
         let stored = transaction.row(collection, id)?;
         if let Some(stored) = stored.filter(|stored| stored.in_sync) {
             hash.remove(collection.name(), id, &stored.json).map_err(damaged)?;
         }
-        match row {
-            Some(row) => {
-                let json = serde_json::to_string(row).map_err(damaged)?;
-                let json = String::from_utf8(canonical(&json).map_err(damaged)?).map_err(damaged)?;
+        if let Some(row) = row {
+            let json = serde_json::to_string(row).map_err(damaged)?;
+            let json = String::from_utf8(canonical(&json).map_err(damaged)?).map_err(damaged)?;
+            transaction.put_row(row, &json)?;
+            if stays {
                 hash.add(collection.name(), id, &json).map_err(damaged)?;
-                transaction.put_row(row, &json)?;
             }
-            None => transaction.leave_sync_set(collection, id)?,
+        }
+        if !stays {
+            transaction.leave_sync_set(collection, id)?;
         }
     }
     Ok(hash)

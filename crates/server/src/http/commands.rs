@@ -7,9 +7,9 @@ use axum::{
     extract::{Path, State},
 };
 use gangway_domain::{
-    command::{Command, InvalidCommand},
+    command::{Command, InvalidCommand, TEXT_MAX_CHARS},
     hash::canonical,
-    ids::{CommandId, DeviceId, Position, StaffId},
+    ids::{CommandId, DeviceId, PlaceId, Position, StaffId},
     time::VenueTime,
 };
 use http::StatusCode;
@@ -25,8 +25,10 @@ use crate::execute::{Intent, Origin, Outcome, Request};
 
 /// Most commands of a batch (`contract.md`, Bounds).
 const BATCH_MAX: usize = 100;
-/// The longest `staffId` and `deviceId`.
+/// The longest `staffId`, `deviceId` and `placeId`.
 const WHO_MAX: usize = 64;
+/// What goes with a command and is no part of it (`sync.md` rule 16).
+const CIRCUMSTANCES: [&str; 6] = ["basedOn", "occurredAt", "deviceId", "staffId", "placeId", "force"];
 
 #[derive(Deserialize)]
 struct Batch {
@@ -52,6 +54,25 @@ struct Circumstances {
     based_on: Option<Position>,
     #[serde(default)]
     staff_id: Option<String>,
+    #[serde(default)]
+    place_id: Option<String>,
+    #[serde(default)]
+    force: Option<Force>,
+}
+
+#[derive(Deserialize)]
+struct Force {
+    reason: String,
+}
+
+/// [`Circumstances`] within their bounds.
+#[derive(Default)]
+struct Said {
+    occurred_at: Option<VenueTime>,
+    based_on: Option<Position>,
+    staff_id: Option<StaffId>,
+    place: Option<PlaceId>,
+    force: Option<String>,
 }
 
 /// Executes commands in order.
@@ -95,36 +116,59 @@ fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
         }
         (device, said) => device.clone().or(said),
     };
-    let parsed = Command::parse(text).and_then(|command| Ok((command, circumstances(text)?)));
-    let (intent, (occurred_at, based_on, staff_id)) = match parsed {
-        Ok((command, circumstances)) => (Intent::Command(command), circumstances),
-        Err(reason) => (Intent::Invalid { fingerprint: fingerprint(text), reason }, (None, None, None)),
+    let fields = fields(text);
+    let said = circumstances(text);
+    let parsed = Command::parse(text).and_then(|command| said.as_ref().map(|_| command).map_err(Clone::clone));
+    let intent = match parsed {
+        Ok(command) => Intent::Command(command),
+        Err(reason) => Intent::Invalid { fingerprint: fingerprint(text, &fields), reason },
     };
-    let origin = Origin::Person;
-    Ok(Request { command_id, intent, occurred_at, based_on, device_id, staff_id, origin })
+    let Said { occurred_at, based_on, staff_id, place, force } = said.unwrap_or_default();
+    let wire = Some(wire(fields));
+    let origin = Origin::Queue;
+    Ok(Request { command_id, intent, occurred_at, based_on, device_id, staff_id, place, force, wire, origin })
 }
-
-type Said = (Option<VenueTime>, Option<Position>, Option<StaffId>);
 
 fn circumstances(text: &str) -> Result<Said, InvalidCommand> {
     let said: Circumstances = gangway_domain::command::read(text)?;
     let moment = said.occurred_at.as_deref().map(VenueTime::from_iso).transpose();
     let occurred_at =
         moment.map_err(|_| InvalidCommand("occurredAt is a moment such as 2026-11-24T15:04:05.123Z.".to_owned()))?;
-    if said.staff_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > WHO_MAX) {
-        return Err(InvalidCommand(format!("staffId has 1 to {WHO_MAX} characters.")));
+    let bounded = |name: &str, id: &Option<String>| match id {
+        Some(id) if id.is_empty() || id.len() > WHO_MAX => {
+            Err(InvalidCommand(format!("{name} has 1 to {WHO_MAX} characters.")))
+        }
+        _ => Ok(()),
+    };
+    bounded("staffId", &said.staff_id)?;
+    bounded("placeId", &said.place_id)?;
+    let force = said.force.map(|force| force.reason);
+    if force.as_ref().is_some_and(|why| why.trim().is_empty() || why.chars().count() > TEXT_MAX_CHARS) {
+        return Err(InvalidCommand(format!("The reason of a force has 1 to {TEXT_MAX_CHARS} characters.")));
     }
-    Ok((occurred_at, said.based_on, said.staff_id.map(StaffId)))
+    let (staff_id, place) = (said.staff_id.map(StaffId), said.place_id.map(PlaceId));
+    Ok(Said { occurred_at, based_on: said.based_on, staff_id, place, force })
+}
+
+/// A command's text as an object, without what goes with it.
+fn fields(text: &str) -> serde_json::Map<String, Value> {
+    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    for circumstance in CIRCUMSTANCES {
+        fields.remove(circumstance);
+    }
+    fields
+}
+
+/// What was tapped, for people: `{type, …fields}`.
+fn wire(mut fields: serde_json::Map<String, Value>) -> Value {
+    fields.remove("commandId");
+    Value::Object(fields)
 }
 
 /// Of a command that is none: over its text in canonical form without the circumstances, so that a repeat
 /// is known again (`sync.md` rule 16).
-fn fingerprint(text: &str) -> String {
-    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    for circumstance in ["basedOn", "occurredAt", "deviceId", "staffId"] {
-        fields.remove(circumstance);
-    }
-    let canonical = canonical(&Value::Object(fields).to_string()).unwrap_or_else(|_| text.as_bytes().to_vec());
+fn fingerprint(text: &str, fields: &serde_json::Map<String, Value>) -> String {
+    let canonical = canonical(&Value::Object(fields.clone()).to_string()).unwrap_or_else(|_| text.as_bytes().to_vec());
     format!("invalid:{}", String::from_utf8_lossy(&canonical))
 }
 

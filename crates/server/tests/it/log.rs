@@ -15,7 +15,7 @@ use gangway_domain::{
 };
 use gangway_server::{
     dispatcher::mirror::Mirror,
-    execute::{self, Request},
+    execute::{self, Origin, Request},
     store::{AsOf, Head, LinesOf, LoggedEvent, Reader, Store, StoreError, StoredCommand, StoredRow, Transaction, View},
 };
 use serde_json::json;
@@ -177,6 +177,50 @@ fn a_fault_at_any_write_leaves_neither_rows_nor_events() {
     assert!(writes >= 8, "rows, events, outcome, head and commit were all tried, not only {writes}");
     assert_eq!(executed.outcome.seqs().len(), 3);
     assert_ne!(state(&bench), before);
+}
+
+#[test]
+fn a_fault_at_any_write_leaves_neither_an_outcome_nor_its_entry() {
+    let mut bench = Bench::new();
+    let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
+    let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
+    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone(), poison: "" });
+    let command = parse(&json!({ "type": "session.play", "barcodeId": "B-1" }));
+    let device = Some(DeviceId::from("desk-1"));
+    let now = Request::now(CommandId(uuid::Uuid::new_v4()), command, device);
+    let request = Request { origin: Origin::Queue, ..now };
+    let before = state(&bench);
+    let mut writes = 0;
+    let executed = loop {
+        writes_left.store(writes, Relaxed);
+        match execute::execute(bench.store.as_mut(), &bench.ports, &request) {
+            Ok(executed) => break executed,
+            Err(_) => {
+                assert_eq!(state(&bench), before, "a fault at write {writes} left something behind");
+                let kept = bench.view(|view| view.command(request.command_id).expect("read"));
+                assert!(kept.is_none(), "a fault at write {writes} left an outcome behind");
+            }
+        }
+        writes += 1;
+        assert!(writes < 50, "it never succeeds");
+    };
+    assert!(writes >= 6, "desk, row, event, outcome, head and commit were all tried, not only {writes}");
+    assert_eq!((executed.outcome.name(), executed.head), ("rejected", before.0.seq + 1));
+    assert!(executed.logged, "whoever waits for the log hears of the entry");
+}
+
+#[test]
+fn a_row_that_is_settled_is_stored_as_it_was_settled() {
+    let mut bench = Bench::new();
+    bench.accept(json!({ "type": "attention.raise", "kind": "unreadable", "message": "torn" }));
+    let venue = bench.view(|view| Mirror::load(view).expect("rows").venue);
+    let entry = venue.attention().next().expect("an entry").id.clone();
+    let dismiss =
+        json!({ "type": "attention.resolve", "entryId": entry.as_str(), "action": "dismiss", "reason": "seen" });
+    bench.accept(dismiss);
+    let transaction = bench.store.begin().expect("a transaction");
+    let row = transaction.row(Collection::Attention, entry.as_str()).expect("read").expect("it is stored");
+    assert!(!row.in_sync && row.json.contains("dismiss"), "{row:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the server does, seen from outside and from its ports.
 
 mod access;
+mod attention;
 mod binary;
 mod commands;
 mod contract;

@@ -1,5 +1,6 @@
 //! What the tests build on: a server in this process, its parts on their own, a raw Socket.IO client.
 
+pub mod desk;
 pub mod parts;
 pub mod socket;
 pub mod venue;
