@@ -31,7 +31,7 @@ use crate::{
         socket::SocketIo,
         supervisor::Supervisor,
     },
-    outbox::{self, COMMAND_MAX_BYTES, CommandState, Cover, Fate, Outbox, Taken, Tapped},
+    outbox::{self, COMMAND_MAX_BYTES, CommandState, Fate, Outbox, Taken, Tapped},
     query::{
         key::{QueryKey, Topic},
         push::{self, Push},
@@ -287,15 +287,15 @@ impl Console {
             return Err(ConsoleError::Offline);
         }
         let force_reason = force.map(|force| force.reason);
-        let (seen, cover, offline) = (Vec::new(), Cover::NotNeeded, !can_send);
+        let (seen, place, offline) = (Default::default(), None, !can_send);
         let tapped =
-            Tapped { id, command, text, occurred_at, based_on, seen, cover, force_reason, offline, tapped_at: now };
+            Tapped { id, command, text, occurred_at, based_on, seen, place, force_reason, offline, tapped_at: now };
         let clock = core.clone();
         let taken = core.outbox_blocking(move |outbox| outbox.take(&tapped, clock.venue_now())).await?;
         match taken {
             Taken::Conflict => Err(ConsoleError::IdConflict),
             // None was asked for.
-            Taken::NoPlace => Err(ConsoleError::Offline),
+            Taken::PlaceGone => Err(ConsoleError::Offline),
             Taken::Known(fate) => {
                 Ok(Executed { command_id: fate.command_id, state: fate.state, rejection: fate.rejection })
             }

@@ -20,17 +20,18 @@
 //! The file is never thrown away: one that can't be read stops the start, with a sentence that says so.
 
 mod migrate;
+mod places;
 mod schema;
 pub mod sender;
 mod store;
 mod unreadable;
 mod unseen;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use gangway_domain::{
     command::{Command, Key},
-    ids::{CommandId, PlaceId, Position, Seq},
+    ids::{CommandId, PlaceId, Position, ProductId, Seq},
     rows::ProductRow,
     time::VenueTime,
 };
@@ -125,10 +126,10 @@ pub struct Tapped {
     pub occurred_at: VenueTime,
     /// What the desk had seen.
     pub based_on: Position,
-    /// The products that the desk showed, where it sells any: what the guest was told.
-    pub seen: Vec<ProductRow>,
-    /// Whether one of the desk's own places is spent for it.
-    pub cover: Cover,
+    /// The products that it reads, as the desk showed them: what the guest was told (`sync.md` rule 12).
+    pub seen: BTreeMap<ProductId, ProductRow>,
+    /// The lent place that it spends (`sync.md` rule 21): one that [`Outbox::free_place`] named.
+    pub place: Option<PlaceId>,
     /// Why it is to be sent although the desk would refuse it.
     pub force_reason: Option<String>,
     /// It was tapped without a link.
@@ -137,29 +138,16 @@ pub struct Tapped {
     pub tapped_at: VenueTime,
 }
 
-/// Whether a command spends one of the places that are lent to this desk (`sync.md` rule 21); which one is chosen in
-/// the transaction that stores it, so that no place is ever spent twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cover {
-    /// It needs none.
-    #[default]
-    NotNeeded,
-    /// One is spent if there is one.
-    IfHeld,
-    /// Without one it is not taken.
-    Required,
-}
-
 /// What the outbox says to a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taken {
     /// It is on disk now.
     New {
-        /// The place that it spends.
-        place: Option<PlaceId>,
+        /// Its place in the order of the taps.
+        order: i64,
     },
-    /// It has to spend a place, and the desk has none left: nothing was queued.
-    NoPlace,
+    /// The place that it was to spend is no longer this desk's: nothing was queued.
+    PlaceGone,
     /// Its id is known with the same content: nothing was queued.
     Known(Box<Fate>),
     /// Its id is known with other content: nothing was queued.

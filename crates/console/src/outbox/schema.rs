@@ -15,15 +15,14 @@ const VERSION: i32 = 2;
 const BUSY_MS: u64 = 2_000;
 
 /// `number` is the order of the taps. `keys`, `made` and `reads` are JSON arrays of keys: what it shares, what its
-/// rows are called, what it only reads. `seen` holds the product rows that a sale was shown with. A `spent` place is
-/// named by a command that is not answered yet.
+/// rows are called, what it only reads. `seen` holds the product rows that a sale was shown with. `places` are those
+/// that are lent to this desk and not spent; a spent one is named by its command.
 pub(super) const TABLES: &str = "
 CREATE TABLE device (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     id TEXT NOT NULL,
     name TEXT,
-    venue_id TEXT,
-    aligned_epoch TEXT
+    venue_id TEXT
 ) STRICT;
 CREATE TABLE commands (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -54,10 +53,10 @@ CREATE TABLE commands (
     result TEXT,
     rejection TEXT
 ) STRICT;
-CREATE INDEX commands_by_state ON commands (state, last_seq);
+CREATE INDEX commands_by_state ON commands (state, settled_epoch, last_seq);
+CREATE INDEX commands_by_place ON commands (place_id) WHERE place_id IS NOT NULL;
 CREATE TABLE places (
     place_id TEXT PRIMARY KEY,
-    state TEXT NOT NULL CHECK (state IN ('held', 'spent')),
     since INTEGER NOT NULL
 ) STRICT;
 ";

@@ -10,7 +10,7 @@ use gangway_domain::{
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::{CommandState, Cover, Fate, OutboxError, Outcome, Taken, Tapped, Unanswered, key_text, schema};
+use super::{CommandState, Fate, OutboxError, Outcome, Taken, Tapped, Unanswered, key_text, places, schema};
 
 /// The outbox's file, open.
 #[derive(Debug)]
@@ -75,39 +75,41 @@ impl Outbox {
         Ok(self.connection.query_row("SELECT name FROM device", [], |row| row.get(0))?)
     }
 
+    /// What [`Outbox::take`] says to a known id; none where the id is new.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn known(&self, id: CommandId, command: &Command) -> Result<Option<Taken>, OutboxError> {
+        let fingerprint: Option<String> = self
+            .connection
+            .prepare_cached("SELECT fingerprint FROM commands WHERE command_id = ?1")?
+            .query_row([id.to_string()], |row| row.get(0))
+            .optional()?;
+        let Some(fingerprint) = fingerprint else { return Ok(None) };
+        if fingerprint != command.fingerprint() {
+            return Ok(Some(Taken::Conflict));
+        }
+        let fate = self.fate(id)?;
+        Ok(Some(fate.map_or(Taken::Conflict, |fate| Taken::Known(Box::new(fate)))))
+    }
+
     /// Takes a command: durable when this returns. A known id queues nothing.
     ///
     /// # Errors
     /// The file can't be written; then nothing was taken.
     pub fn take(&mut self, tapped: &Tapped, stored_at: VenueTime) -> Result<Taken, OutboxError> {
-        let fingerprint = tapped.command.fingerprint();
+        if let Some(known) = self.known(tapped.id, &tapped.command)? {
+            return Ok(known);
+        }
         let transaction = self.connection.transaction()?;
-        let known: Option<String> = transaction
-            .query_row("SELECT fingerprint FROM commands WHERE command_id = ?1", [tapped.id.to_string()], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        match known {
-            Some(known) if known == fingerprint => {
-                drop(transaction);
-                return match self.fate(tapped.id)? {
-                    Some(fate) => Ok(Taken::Known(Box::new(fate))),
-                    None => Ok(Taken::Conflict),
-                };
-            }
-            Some(_) => return Ok(Taken::Conflict),
-            None => {}
+        if let Some(place) = &tapped.place
+            && !places::spend(&transaction, place)?
+        {
+            return Ok(Taken::PlaceGone);
         }
-        let place = match tapped.cover {
-            Cover::NotNeeded => None,
-            Cover::IfHeld | Cover::Required => spend_place(&transaction, stored_at)?,
-        };
-        if tapped.cover == Cover::Required && place.is_none() {
-            return Ok(Taken::NoPlace);
-        }
-        insert(&transaction, tapped, place.as_ref(), stored_at)?;
+        let order = insert(&transaction, tapped, stored_at)?;
         transaction.commit()?;
-        Ok(Taken::New { place })
+        Ok(Taken::New { order })
     }
 
     /// The oldest commands without an answer, in order.
@@ -282,13 +284,8 @@ impl FateRow {
     }
 }
 
-/// Writes a command down, in the transaction that knows that it is new.
-pub(super) fn insert(
-    transaction: &Transaction<'_>,
-    tapped: &Tapped,
-    place: Option<&PlaceId>,
-    stored_at: VenueTime,
-) -> Result<(), OutboxError> {
+/// Writes a command down, in the transaction that knows that it is new; says its place in the order.
+pub(super) fn insert(transaction: &Transaction<'_>, tapped: &Tapped, stored_at: VenueTime) -> Result<i64, OutboxError> {
     let Keys { shared, made, reads } = Keys::of(&tapped.command, tapped.id)?;
     let seen = if tapped.seen.is_empty() { None } else { Some(serde_json::to_string(&tapped.seen)?) };
     transaction.execute(
@@ -307,28 +304,14 @@ pub(super) fn insert(
             tapped.based_on.epoch.as_str(),
             to_sql(tapped.based_on.seq),
             seen,
-            place.map(PlaceId::as_str),
+            tapped.place.as_ref().map(PlaceId::as_str),
             tapped.force_reason,
             tapped.offline,
             tapped.tapped_at.0,
             stored_at.0,
         ],
     )?;
-    Ok(())
-}
-
-/// Spends the place that is held longest, if there is one.
-fn spend_place(transaction: &Transaction<'_>, at: VenueTime) -> Result<Option<PlaceId>, OutboxError> {
-    let spent: Option<String> = transaction
-        .query_row(
-            "UPDATE places SET state = 'spent', since = ?1
-             WHERE place_id = (SELECT place_id FROM places WHERE state = 'held' ORDER BY since, place_id LIMIT 1)
-             RETURNING place_id",
-            [at.0],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(spent.map(PlaceId))
+    Ok(transaction.last_insert_rowid())
 }
 
 /// A text that may be no UTF-8: a bent one must be told apart, not stop whoever reads the others.

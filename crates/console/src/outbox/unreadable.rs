@@ -1,5 +1,7 @@
 //! Stored commands that can't be read: told apart, so that they hold nothing back, and said once.
 
+use std::collections::BTreeMap;
+
 use gangway_domain::{
     command::Command,
     ids::{CommandId, Epoch, Position, fixed_command_id},
@@ -9,7 +11,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::{Value, json, value::to_raw_value};
 
 use super::{
-    Cover, OutboxError, Tapped,
+    OutboxError, Tapped,
     store::{Outbox, from_sql, insert, text_as_it_is},
 };
 
@@ -100,11 +102,12 @@ fn raise(transaction: &Transaction<'_>, row: &Row, why: &str, at: VenueTime) -> 
         text,
         occurred_at: at,
         based_on: row.based_on.clone(),
-        seen: Vec::new(),
-        cover: Cover::NotNeeded,
+        seen: BTreeMap::new(),
+        place: None,
         force_reason: None,
         offline: false,
         tapped_at: at,
     };
-    insert(transaction, &tapped, None, at)
+    insert(transaction, &tapped, at)?;
+    Ok(())
 }

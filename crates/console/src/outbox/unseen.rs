@@ -1,8 +1,10 @@
 //! What the overlay lays over the confirmed rows: every command that does not show in them yet.
 
+use std::collections::BTreeMap;
+
 use gangway_domain::{
     command::Command,
-    ids::{CommandId, Epoch, PlaceId, Position, Seq},
+    ids::{CommandId, Epoch, PlaceId, Position, ProductId, Seq},
     rows::ProductRow,
     time::VenueTime,
 };
@@ -19,19 +21,19 @@ pub struct Unseen {
     /// Its id.
     pub id: CommandId,
     /// Its place in the order of the taps; never used again, with holes.
-    pub number: i64,
+    pub order: i64,
     /// As parsed, or why it can't be.
     pub command: Result<Command, String>,
     /// When it happened.
     pub occurred_at: VenueTime,
     /// What the desk had seen.
     pub based_on: Position,
-    /// The products that the desk showed, where it sells any.
-    pub seen: Vec<ProductRow>,
+    /// The products that it reads, as the desk showed them.
+    pub seen: BTreeMap<ProductId, ProductRow>,
     /// The place that it spends.
     pub place: Option<PlaceId>,
     /// Why it is to be done although the venue would say no.
-    pub force_reason: Option<String>,
+    pub force: Option<String>,
     /// It was tapped without a link.
     pub offline: bool,
     /// When it was tapped.
@@ -77,14 +79,14 @@ fn read(row: &Row<'_>) -> Result<Option<Unseen>, OutboxError> {
     let (seen, seqs): (Option<String>, Option<String>) = (row.get(6)?, row.get(12)?);
     Ok(Some(Unseen {
         id,
-        number: row.get(0)?,
+        order: row.get(0)?,
         command: Command::parse(&text).map_err(|error| error.0),
         occurred_at: VenueTime::from_iso(&occurred_at).unwrap_or(tapped_at),
         based_on: Position { epoch: Epoch(row.get(4)?), seq: from_sql(row.get(5)?) },
         // Rows of another version are as if they had not been kept: the sale is then priced as ever.
         seen: seen.and_then(|seen| serde_json::from_str(&seen).ok()).unwrap_or_default(),
         place: row.get::<_, Option<String>>(7)?.map(PlaceId),
-        force_reason: row.get(8)?,
+        force: row.get(8)?,
         offline: row.get(9)?,
         tapped_at,
         state,
