@@ -42,7 +42,8 @@ export function Frame() {
           <Rail onHelp={() => setHelpOpen(true)} />
           <Header />
           <main id="view" className="view" tabIndex={-1}>
-            <StaleBanner />
+            {/* Sync says it itself, and more. */}
+            {pathname !== "/sync" && <StaleBanner />}
             <OpenReceipts>
               <ErrorBoundary key={pathname}>
                 <Outlet />

@@ -1,11 +1,12 @@
 import { useTranslation } from "react-i18next";
 import { Sheet } from "../components/Sheet";
+import { VIEWS } from "./views";
 
 /** Which keys do what, and what the scanner does. */
 export function KeysHelp({ open, onClose }: { open: boolean; onClose: () => void }) {
   const { t } = useTranslation();
   const keys = [
-    ["1 – 6", t("desk.keyViews")],
+    [`1 – ${VIEWS.length}`, t("desk.keyViews")],
     ["F2", t("desk.keyBand")],
     ["F9", t("desk.keyCharge")],
     ["F8", t("desk.keyUndo")],

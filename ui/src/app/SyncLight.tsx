@@ -1,28 +1,29 @@
-import { CheckCheck, CloudOff, LoaderCircle, type LucideIcon, RefreshCw } from "lucide-react";
+import { CheckCheck, CloudOff, CloudUpload, LoaderCircle, type LucideIcon, RefreshCw } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { useCustoms } from "../components/venueTime";
-import type { SyncStatus } from "../ipc/types";
+import { Link } from "react-router";
+import { useCustoms, useVenueNowWhen } from "../components/venueTime";
 import { useVenueQuery } from "../ipc/useVenueQuery";
-import { formatTime } from "../lib/format";
-
-type Light = "agreed" | "checking" | "catchingUp" | "connecting" | "offline";
+import { type Light, lightOf, lightWords } from "../lib/light";
 
 const ICONS: Record<Light, LucideIcon> = {
   agreed: CheckCheck,
+  unsent: CloudUpload,
   checking: RefreshCw,
   catchingUp: RefreshCw,
   connecting: LoaderCircle,
   offline: CloudOff,
 };
 
-/** How far what this desk shows is what the venue knows. Without a word from the core it claims nothing. */
+/** How far what this desk shows is what the venue knows, in words; a press tells more. */
 export function SyncLight() {
   const { t } = useTranslation();
   const customs = useCustoms();
   const status = useVenueQuery(["syncStatus"]).data;
-  const light = lightOf(status);
+  const light = lightOf(
+    status,
+    useVenueNowWhen((now) => lightOf(status, now)),
+  );
   const Icon = ICONS[light];
-  const since = light === "offline" ? status?.offlineSince : null;
   return (
     <p
       className="sync-light"
@@ -32,14 +33,10 @@ export function SyncLight() {
       data-in-sync={light === "agreed"}
       data-light={light}
     >
-      <Icon aria-hidden />
-      {since ? t("sync.offlineSince", { time: formatTime(since, customs) }) : t(`sync.${light}`)}
+      <Link to="/sync" title={t("nav.sync")}>
+        <Icon aria-hidden />
+        {lightWords(t, light, status, customs)}
+      </Link>
     </p>
   );
-}
-
-function lightOf(status: SyncStatus | undefined): Light {
-  if (!status) return "connecting";
-  if (status.link !== "live") return status.link;
-  return status.inSync ? "agreed" : "checking";
 }

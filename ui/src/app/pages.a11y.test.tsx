@@ -1,5 +1,6 @@
 import { act, screen, waitFor } from "@testing-library/react";
 import { beforeEach, expect, test } from "vitest";
+import { troubled } from "../ipc/fake/trouble";
 import { faultsOf } from "../test/axe";
 import { aVenue, openApp, stopClock } from "../test/openApp";
 
@@ -14,6 +15,8 @@ const PATHS = [
   "/dashboard",
   "/products",
   "/settings",
+  "/sync",
+  "/attention",
 ];
 const both = PATHS.flatMap((path) => [
   ["en", path],
@@ -21,7 +24,7 @@ const both = PATHS.flatMap((path) => [
 ]) as ["en" | "es", string][];
 
 test.each(both)("in %s, %s can be used by everybody", async (language, path) => {
-  await openApp(path, aVenue(), language);
+  await openApp(path, troubled(aVenue()), language);
   await waitFor(() => expect(screen.queryByText(/^(Getting|Recibiendo) /)).toBeNull());
   expect(await faultsOf(document.body)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, test } from "vitest";
+import { anEntry } from "../ipc/fake/outbox";
 import { aVenue, openApp, scan, stopClock } from "../test/openApp";
 
 beforeEach(stopClock);
@@ -18,6 +19,18 @@ describe("the window", () => {
     [{ link: "connecting", inSync: true }, "Connecting"],
     [{ link: "offline", offlineSince: "2026-11-21T13:02:00.000Z", inSync: true }, "Offline since 14:02"],
     [{ link: "offline", offlineSince: null }, "Offline"],
+    [
+      { link: "offline", offlineSince: "2026-11-21T13:02:00.000Z", pending: 3 },
+      "Offline since 14:02, 3 not yet sent",
+    ],
+    [
+      { link: "live", inSync: true, drain: { total: 5_000, left: 1_790 }, pending: 1_790 },
+      "Live, 1,790 not yet sent",
+    ],
+    [
+      { link: "live", inSync: true, pending: 1, oldestPendingAt: "2026-11-21T15:03:00.000Z" },
+      "Live, 1 not yet sent",
+    ],
   ] as const)("never claims more than the core knows: %j", async (change, words) => {
     const { ipc } = await openApp("/monitor");
     await act(async () => ipc.setLink(change));
@@ -25,6 +38,22 @@ describe("the window", () => {
     expect(light).toHaveTextContent(words);
     expect(light).toHaveAttribute("data-in-sync", "false");
     expect(light).toHaveAttribute("data-link", change.link);
+  });
+
+  test("a tap on the light tells more", async () => {
+    const { user } = await openApp("/monitor");
+    await user.click(within(screen.getByTestId("sync-light")).getByRole("link"));
+    expect(await screen.findByTestId("sync-state")).toHaveTextContent(
+      "What you see is what the venue knows.",
+    );
+  });
+
+  test("the rail counts what needs attention", async () => {
+    const { ipc } = await openApp("/monitor");
+    expect(screen.queryByTestId("attention-count")).toBeNull();
+    ipc.attention.push(anEntry(), anEntry());
+    await act(async () => ipc.setLink({}));
+    expect(screen.getByRole("link", { name: "Needs attention, 2 entries" })).toBeInTheDocument();
   });
 
   test("shows what it has when the link is gone, and says from when it is", async () => {
@@ -55,6 +84,8 @@ describe("the window", () => {
       "dashboard",
       "products",
       "settings",
+      "sync",
+      "attention",
     ].entries()) {
       await user.keyboard(`{Alt>}{${digit + 1}}{/Alt}`);
       await waitFor(() => expect(screen.getByTestId(`nav-${name}`)).toHaveAttribute("aria-current", "page"));

@@ -83,7 +83,7 @@ export interface SyncStatus {
   metrics: Record<string, unknown>;
 }
 
-interface Difference {
+export interface Difference {
   found: "stateHash" | "fileChanged" | "atStart";
   foundAt: string;
   repairedAt: string | null;

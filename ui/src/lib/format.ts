@@ -45,6 +45,22 @@ export function formatTime(at: string | number, customs: Customs): string {
   return dateFormat(customs, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(new Date(at));
 }
 
+/** As [`formatTime`], to the second. */
+export function formatSecond(at: string | number, customs: Customs): string {
+  const format = dateFormat(customs, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
+  return format.format(new Date(at));
+}
+
+/** A day of this year or another, short: `Sat 21 Nov`. */
+export function formatDay(at: string | number, customs: Customs): string {
+  return dateFormat(customs, { weekday: "short", day: "numeric", month: "short" }).format(new Date(at));
+}
+
 export function formatDate(at: string | number, customs: Customs): string {
   return dateFormat(customs, { weekday: "long", day: "numeric", month: "long" }).format(new Date(at));
 }
@@ -61,7 +77,7 @@ function numberFormat(locale: string, options: Intl.NumberFormatOptions): Intl.N
 }
 
 function dateFormat({ locale, timeZone }: Customs, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = [locale, timeZone, ...Object.keys(options)].join(" ");
+  const key = `${locale} ${timeZone} ${JSON.stringify(options)}`;
   const made = dateFormats.get(key) ?? makeDateFormat(locale, { ...options, timeZone });
   dateFormats.set(key, made);
   return made;

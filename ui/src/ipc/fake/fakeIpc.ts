@@ -8,6 +8,7 @@ import type {
   QueryReply,
   Rejection,
   SyncStatus,
+  ToldFate,
   UpdatesPush,
   VenueChoice,
 } from "../types";
@@ -33,6 +34,8 @@ export interface FakeIpc extends Ipc {
   holdAnswers(hold: boolean | "awaiting"): void;
   /** The server refuses the next command that it gets. */
   refuseNext(rejection: Rejection): void;
+  /** Remembers a command that this desk sent before. */
+  remember(fate: ToldFate): void;
   tick(): void;
 }
 
@@ -152,6 +155,7 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
     refuseNext(rejection) {
       outbox.refusals.push(rejection);
     },
+    remember: (fate) => outbox.remember(fate),
     tick() {
       if (settleClocks(venue, now())) pushAll();
     },

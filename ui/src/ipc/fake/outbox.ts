@@ -62,6 +62,12 @@ export class FakeOutbox {
     this.#told.set(commandId, { fate, before, rows: rowsOf(result), result });
   }
 
+  /** Remembers a command of before as it ended. */
+  remember(fate: ToldFate): void {
+    const told = { fate, before: this.#venue, rows: new Set<string>(), result: fate.result };
+    this.#told.set(fate.commandId, told);
+  }
+
   /** The server's word on everything that waits, oldest first. */
   settle(nextSeq: () => number): void {
     const open = [...this.#told.values()].filter(({ fate }) => fate.settledAt === null);
@@ -92,37 +98,38 @@ export class FakeOutbox {
     Object.assign(this.#venue, before);
     Object.assign(fate, { state: "rejected", rejection });
     const { commandId, command, tappedAt, settledAt } = fate;
-    this.attention.unshift({
-      ...NOTHING,
-      id: `attention-${commandId}`,
-      commandId,
-      command,
-      occurredAt: tappedAt,
-      raisedAt: settledAt ?? tappedAt,
-      rejection,
-      choices: ["redo", "dismiss"],
-    });
+    const raisedAt = settledAt ?? tappedAt;
+    const choices: AttentionEntry["choices"] = ["redo", "dismiss"];
+    this.attention.unshift(
+      anEntry({ commandId, command, occurredAt: tappedAt, raisedAt, rejection, choices }),
+    );
   }
 }
 
-/** An entry about nothing yet. */
-const NOTHING: AttentionEntry = {
-  id: "",
-  kind: "rejected",
-  commandId: null,
-  command: null,
-  deviceId: DEVICE,
-  staffId: null,
-  occurredAt: null,
-  effectiveAt: null,
-  raisedAt: "",
-  rejection: null,
-  flags: [],
-  money: null,
-  seconds: null,
-  message: null,
-  choices: ["dismiss"],
-};
+let lastEntry = 0;
+
+/** An entry that says what `known` says, and nothing else. */
+export function anEntry(known: Partial<AttentionEntry> = {}): AttentionEntry {
+  lastEntry += 1;
+  return {
+    id: `attention-${lastEntry}`,
+    kind: "rejected",
+    commandId: null,
+    command: null,
+    deviceId: DEVICE,
+    staffId: null,
+    occurredAt: null,
+    effectiveAt: null,
+    raisedAt: new Date().toISOString(),
+    rejection: null,
+    flags: [],
+    money: null,
+    seconds: null,
+    message: null,
+    choices: ["dismiss"],
+    ...known,
+  };
+}
 
 /** Ids of the rows that a result names. */
 function rowsOf(result: unknown): Set<string> {

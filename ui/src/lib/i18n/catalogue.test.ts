@@ -30,8 +30,8 @@ test("every text says something and fills the same places in both languages", ()
 
 /** Keys that the code builds from a value: their beginning, and every end that there is. */
 const BUILT: Record<string, readonly string[]> = {
-  "nav.": ["checkin", "gate", "monitor", "dashboard", "products", "settings"],
-  "sync.": ["agreed", "checking", "catchingUp", "connecting", "offline"],
+  "nav.": ["checkin", "gate", "monitor", "dashboard", "products", "settings", "sync", "attention"],
+  "sync.": ["agreed", "unsent", "checking", "catchingUp", "connecting", "offline"],
   "stale.": ["connecting", "catchingUp"],
   "desk.": ["system", "light", "dark", "contrast"],
   "checkin.": ["refunded", "corrected"],
@@ -48,6 +48,16 @@ const BUILT: Record<string, readonly string[]> = {
   ].flatMap((name) => [name, `${name}Help`]),
   "products.fault": ["Empty", "NotANumber", "Negative", "TooManyDecimals", "TooLarge"],
   "rejection.": Object.keys(en.rejection),
+  "why.": Object.keys(en.why),
+  "flag.": Object.keys(en.flag),
+  "told.": Object.keys(en.told).filter((key) => key.includes("_") || key === "refund"),
+  "attention.": ["redo", "unreadable", "unreadableHelp", "clockStep", "clockStepHelp"],
+  "attention.correct": ["", "Title", "Help"],
+  "attention.dismiss": ["", "Title", "Help"],
+  "link.": [
+    ...["agreed", "unsent", "checking", "catchingUp", "connecting", "offline"],
+    ...["stateHash", "fileChanged", "atStart"],
+  ],
 };
 
 const named = sources(/\.tsx?$/)

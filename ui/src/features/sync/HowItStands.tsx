@@ -1,0 +1,95 @@
+import { useTranslation } from "react-i18next";
+import { useMoments } from "../../components/moments";
+import { Progress } from "../../components/Progress";
+import { useCustoms, useVenueNowWhen } from "../../components/venueTime";
+import type { SyncStatus } from "../../ipc/types";
+import { roughDuration } from "../../lib/duration";
+import { formatNumber } from "../../lib/format";
+import { lightOf, lightWords } from "../../lib/light";
+
+/** A clock that is off by less is right. */
+const CLOCK_OFF_MS = 2_000;
+
+/** How the link stands, in words, and the few figures behind it. */
+export function HowItStands({ status }: { status: SyncStatus }) {
+  const { t } = useTranslation();
+  const customs = useCustoms();
+  const light = lightOf(
+    status,
+    useVenueNowWhen((now) => lightOf(status, now)),
+  );
+  return (
+    <section className="sync-state panel" data-light={light} data-testid="sync-state">
+      <h2 className="sync-words">{lightWords(t, light, status, customs)}</h2>
+      <p>{t(`link.${light}`)}</p>
+      {status.problem && status.link !== "live" && (
+        <details className="sync-why">
+          <summary>{t("link.why")}</summary>
+          <p className="quiet">{status.problem}</p>
+        </details>
+      )}
+      <Facts status={status} />
+    </section>
+  );
+}
+
+function Facts({ status }: { status: SyncStatus }) {
+  const { t } = useTranslation();
+  const when = useMoments();
+  const { lastSyncAt, places, device } = status;
+  return (
+    <dl className="sync-facts">
+      <Fact name={t("link.waiting")}>
+        <Waiting status={status} />
+      </Fact>
+      <Fact name={t("link.heard")}>{lastSyncAt ? sentence(when(lastSyncAt)) : t("link.never")}</Fact>
+      <Fact name={t("link.clock")}>{useClockWords(status.clockOffsetMs)}</Fact>
+      {places && places.held + places.spent > 0 && (
+        <Fact name={t("link.places")}>
+          {t("link.placesLeft", { left: Math.max(0, places.held - places.spent), spent: places.spent })}
+        </Fact>
+      )}
+      {device && <Fact name={t("link.desk")}>{device.name ?? device.id.slice(-4).toUpperCase()}</Fact>}
+    </dl>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <dt className="label">{name}</dt>
+      <dd className="figure">{children}</dd>
+    </div>
+  );
+}
+
+/** While a backlog is sent, how far it is; else what waits and since when. */
+function Waiting({ status: { pending, oldestPendingAt, drain } }: { status: SyncStatus }) {
+  const { t } = useTranslation();
+  const customs = useCustoms();
+  const when = useMoments();
+  if (drain) {
+    const { total, left } = drain;
+    const words = t("link.draining", {
+      sent: formatNumber(total - left, customs),
+      total: formatNumber(total, customs),
+    });
+    return <Progress words={words} value={total - left} max={total} />;
+  }
+  if (pending === 0) return t("link.nothing");
+  const count = formatNumber(pending, customs);
+  return oldestPendingAt ? t("link.waitingSince", { count, when: when(oldestPendingAt) }) : count;
+}
+
+function useClockWords(offsetMs: number): string {
+  const { t } = useTranslation();
+  const off = Math.abs(offsetMs);
+  if (off <= CLOCK_OFF_MS) return t("link.clockRight");
+  const time = roughDuration(off / 1_000);
+  return t(offsetMs > 0 ? "link.clockBehind" : "link.clockAhead", { time });
+}
+
+/** The middle of a sentence as one of its own. */
+function sentence(words: string): string {
+  return words.charAt(0).toLocaleUpperCase() + words.slice(1);
+}

@@ -1,0 +1,84 @@
+import type { TFunction } from "i18next";
+import { spokenDuration } from "../duration";
+
+interface Told {
+  type: string;
+  [field: string]: unknown;
+}
+
+/** What this desk knows of the ids that a command carries. */
+export interface Names {
+  product(id: unknown): { name: string; timeValueSeconds: number | null } | undefined;
+  line(
+    id: unknown,
+  ): { quantity: number; product: { name: string }; playerSession: { barcodeId: string } } | undefined;
+}
+
+/** A code that is longer than this loses its middle in a sentence. */
+const CODE_MAX = 24;
+const HEAD = 8;
+const TAIL = 10;
+
+/** What a command did, as who tapped it would say it, without its time: "Sold 2 h to B-104". */
+export function told(t: TFunction, command: Told, names: Names, locale: string): string {
+  const line = names.line(command.transactionId);
+  const isRefund = command.type === "transaction.correct" && command.status === "refunded" && line;
+  const key = isRefund ? "refund" : command.type.replace(".", "_");
+  return t(`told.${key}`, {
+    defaultValue: t("told.other"),
+    what: line ? amount(t, line.quantity, line.product.name) : wares(t, command, names, locale),
+    band: bands(t, line ? [line.playerSession.barcodeId] : bandsOf(command)),
+    name: nameOf(command, names) ?? t("told.aProduct"),
+  });
+}
+
+/** A band's code for a sentence. */
+function shortCode(code: string): string {
+  const letters = Array.from(code);
+  if (letters.length <= CODE_MAX) return code;
+  return `${letters.slice(0, HEAD).join("")}…${letters.slice(-TAIL).join("")}`;
+}
+
+function amount(t: TFunction, quantity: number, name: string): string {
+  return quantity === 1 ? name : t("told.amount", { quantity, name });
+}
+
+interface Sold {
+  id: unknown;
+  quantity: number;
+}
+
+function soldIn({ products, lines }: Told): Sold[] {
+  const entries = Array.isArray(products) ? products : Array.isArray(lines) ? lines : [];
+  return entries.map(({ id, productId, quantity }) => ({ id: id ?? productId, quantity: Number(quantity) }));
+}
+
+/** What was sold: all the time in one, then the extras. */
+function wares(t: TFunction, command: Told, names: Names, locale: string): string {
+  let seconds = 0;
+  const said: string[] = [];
+  for (const { id, quantity } of soldIn(command)) {
+    const product = names.product(id);
+    if (product?.timeValueSeconds) seconds += product.timeValueSeconds * quantity;
+    else if (product) said.push(amount(t, quantity, product.name));
+  }
+  if (seconds > 0) said.unshift(spokenDuration(seconds));
+  if (said.length === 0) return t("told.something");
+  return new Intl.ListFormat(locale, { type: "conjunction" }).format(said);
+}
+
+function bandsOf({ barcodeId, lines }: Told): string[] {
+  if (typeof barcodeId === "string") return [barcodeId];
+  const codes = Array.isArray(lines) ? lines.map((line) => String(line.barcodeId)) : [];
+  return [...new Set(codes)];
+}
+
+function bands(t: TFunction, codes: readonly string[]): string {
+  if (codes.length > 1) return t("told.bands", { count: codes.length });
+  return codes[0] === undefined ? t("told.aBand") : shortCode(codes[0]);
+}
+
+function nameOf({ product, changes, productId }: Told, names: Names): string | undefined {
+  const fields = (product ?? changes) as { name?: unknown } | undefined;
+  return names.product(productId)?.name ?? (typeof fields?.name === "string" ? fields.name : undefined);
+}
