@@ -49,7 +49,7 @@ export function Choices({ entry, titleId, onSettled }: ChoicesProps) {
           <Action
             key={action}
             icon={ICONS[action]}
-            look={action === entry.choices[0] ? "main" : "plain"}
+            look={action === "redo" ? "main" : "plain"}
             busy={busy === action}
             isDisabled={isSettled || (busy !== null && busy !== action)}
             aria-describedby={titleId}

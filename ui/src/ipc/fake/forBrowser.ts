@@ -2,11 +2,12 @@ import type { SyncStatus } from "../types";
 import { createFakeIpc, type FakeIpc } from "./fakeIpc";
 import { busyVenue, emptyVenue } from "./seed";
 import { troubled } from "./trouble";
+import { inside } from "./venue";
 
 /**
  * The little venue for `npm run dev`. The address chooses it: `?bands=300`, `?link=offline`, `?first` for the first run,
  * `?taps=60` for other desks that tap so many times a second, `?trouble` for something to say under Sync and Needs
- * attention, `?drain=5000` for a backlog that is being sent.
+ * attention, `?drain=5000` for a backlog that is being sent, `?full` for a venue without a free place.
  */
 export function createBrowserIpc(search: string): FakeIpc {
   const wish = new URLSearchParams(search);
@@ -16,6 +17,7 @@ export function createBrowserIpc(search: string): FakeIpc {
     venue: bands === 0 ? emptyVenue(now) : busyVenue(now, bands),
     ...(wish.has("first") && { choice: { mode: "none", server: null, venueName: null } }),
   });
+  if (wish.has("full")) ipc.venue.settings.maxOccupancy = inside(ipc.venue);
   if (wish.has("trouble")) {
     troubled(ipc, now);
     ipc.setLink(TROUBLE);
