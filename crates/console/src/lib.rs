@@ -14,6 +14,7 @@ pub mod error;
 pub mod metrics;
 pub mod net;
 pub mod outbox;
+pub mod overlay;
 pub mod query;
 pub mod status;
 pub mod sync;
