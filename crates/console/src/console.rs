@@ -8,12 +8,8 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use gangway_domain::{command::Command, ids::CommandId, time::VenueTime};
-use serde::{Deserialize, Serialize};
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::{
     sync::{broadcast, mpsc, watch},
     task::JoinHandle,
@@ -23,6 +19,7 @@ use crate::{
     cache::{Cache, Loaded},
     core::{Core, Parts, View},
     error::{ConsoleError, OpenError},
+    execute::{self, ExecuteRequest, Executed},
     net::{
         Chance, Clock, Executor, Realtime, Rest,
         clock::{SystemChance, SystemClock, fresh_device_id},
@@ -31,7 +28,8 @@ use crate::{
         socket::SocketIo,
         supervisor::Supervisor,
     },
-    outbox::{self, COMMAND_MAX_BYTES, CommandState, Fate, Outbox, Taken, Tapped},
+    outbox::{self, Fate, Outbox},
+    overlay::Overlay,
     query::{
         key::{QueryKey, Topic},
         push::{self, Push},
@@ -77,43 +75,6 @@ pub struct Ports {
     pub chance: Arc<dyn Chance>,
     /// Where its tasks run.
     pub executor: Arc<dyn Executor>,
-}
-
-/// A command to be executed.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExecuteRequest {
-    /// `{type, …fields}`, as it came: amounts keep their digits.
-    pub command: Box<RawValue>,
-    /// Its id, any UUID; made here if there is none.
-    #[serde(default)]
-    pub command_id: Option<String>,
-    /// When it happened; now if there is none.
-    #[serde(default)]
-    pub occurred_at: Option<String>,
-    /// Send it although the desk would refuse it.
-    #[serde(default)]
-    pub force: Option<Force>,
-}
-
-/// Why a command is sent although the desk would refuse it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Force {
-    /// In the words of who does it.
-    pub reason: String,
-}
-
-/// What became of [`Console::execute`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Executed {
-    /// Its id.
-    pub command_id: String,
-    /// `pending`: durable on disk. Another state: the id was known.
-    pub state: CommandState,
-    /// Why the venue said no, if it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rejection: Option<Value>,
 }
 
 /// What a query answers.
@@ -176,12 +137,13 @@ impl Console {
         let Ports { realtime, rest, clock, chance, executor } = ports(outbox.device())?;
         let (cache, loaded, notices) = open_cache(&data_dir.join("cache.sqlite"))?;
         let state = State::new(loaded.held.clone(), &loaded.hash.to_hex(), loaded.tampered);
-        let view = first_view(loaded, clock.as_ref(), notices);
+        let view = first_view(loaded, Overlay::new(outbox.device().clone()), clock.as_ref(), notices);
         let (inputs, inputs_out) = mpsc::unbounded_channel();
         let (jitter, tasks) = (chance.clone(), executor.clone());
         let core = Core::new(Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs });
         let now = core.venue_now();
         core.with_outbox(|outbox| outbox.part_unreadable(now))?;
+        core.read_pending()?;
         let (of_before, path) = (core.clone(), data_dir.join("cache.sqlite"));
         let check = tasks.blocking(Box::new(move || of_before.check_file_of_before(&path)));
         drop(tasks.spawn(check));
@@ -250,61 +212,19 @@ impl Console {
             let mut desk = core.desk();
             let again = |topic: &Topic| Update { topic: topic.clone(), op: Op::Invalidate { fallback: false } };
             let updates = desk.subscriptions.topics().map(again).collect();
-            desk.pending.add(updates, now_us);
+            desk.pending.add(updates, Some(now_us));
         }
         core.to_push.notify_one();
     }
 
-    /// Takes a command: durable on disk when this returns, then sent until it is answered. A known id queues
-    /// nothing and answers that one's state.
+    /// Takes a command: durable on disk and shown when this returns, then sent until it is answered. A known id queues
+    /// nothing and answers that one's state; what the desk itself can't let happen is rejected and not remembered.
     ///
     /// # Errors
-    /// `not_ready`, `offline`, `invalid_command`, `invalid_command_id`, `invalid_request`, `id_conflict`,
-    /// `disk`; nothing was taken.
+    /// `not_ready`, `invalid_command`, `invalid_command_id`, `invalid_request`, `id_conflict`, `disk`; nothing was
+    /// taken.
     pub async fn execute(&self, request: ExecuteRequest) -> Result<Executed, ConsoleError> {
-        let core = &self.inner.core;
-        let ExecuteRequest { command: text, command_id, occurred_at, force } = request;
-        let (based_on, can_send, now) = {
-            let view = core.view();
-            let held = view.held.as_ref().ok_or(ConsoleError::NotReady)?;
-            (held.position.clone(), view.can_send(), view.clock.at(core.clock.mono_ms()))
-        };
-        let id = match command_id {
-            Some(id) => id.parse().map_err(|_| ConsoleError::InvalidCommandId)?,
-            None => CommandId(core.chance.command_id()),
-        };
-        if text.get().len() > COMMAND_MAX_BYTES {
-            let why = format!("A command has at most {} KiB.", COMMAND_MAX_BYTES >> 10);
-            return Err(ConsoleError::InvalidCommand(why));
-        }
-        let command = Command::parse(text.get()).map_err(|error| ConsoleError::InvalidCommand(error.0))?;
-        let occurred_at = match occurred_at {
-            Some(moment) => VenueTime::from_iso(&moment)
-                .map_err(|_| ConsoleError::InvalidRequest("occurredAt is an ISO 8601 moment.".to_owned()))?,
-            None => now,
-        };
-        if !can_send && core.with_outbox(|outbox| outbox.fate(id))?.is_none() {
-            return Err(ConsoleError::Offline);
-        }
-        let force_reason = force.map(|force| force.reason);
-        let (seen, place, offline) = (Default::default(), None, !can_send);
-        let tapped =
-            Tapped { id, command, text, occurred_at, based_on, seen, place, force_reason, offline, tapped_at: now };
-        let clock = core.clone();
-        let taken = core.outbox_blocking(move |outbox| outbox.take(&tapped, clock.venue_now())).await?;
-        match taken {
-            Taken::Conflict => Err(ConsoleError::IdConflict),
-            // None was asked for.
-            Taken::PlaceGone => Err(ConsoleError::Offline),
-            Taken::Known(fate) => {
-                Ok(Executed { command_id: fate.command_id, state: fate.state, rejection: fate.rejection })
-            }
-            Taken::New { .. } => {
-                core.tapped.notify_one();
-                core.status_moved();
-                Ok(Executed { command_id: id.to_string(), state: CommandState::Pending, rejection: None })
-            }
-        }
+        execute::execute(&self.inner.core, request).await
     }
 
     /// Waits until a command is answered and what it changed is on this desk's screens.
@@ -366,17 +286,6 @@ impl Console {
     }
 }
 
-impl ExecuteRequest {
-    /// A command as a JSON value, with nothing else said about it.
-    ///
-    /// # Errors
-    /// `invalid_command`: the value can't be written as JSON.
-    pub fn of(command: &Value) -> Result<Self, ConsoleError> {
-        let command = to_raw_value(command).map_err(|error| ConsoleError::InvalidCommand(error.to_string()))?;
-        Ok(Self { command, command_id: None, occurred_at: None, force: None })
-    }
-}
-
 /// Makes the folder and locks it, until the file is closed or the process ends.
 fn lock_folder(folder: &Path) -> Result<File, OpenError> {
     let named = folder.display().to_string();
@@ -410,19 +319,17 @@ fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
     }
 }
 
-fn first_view(loaded: Loaded, clock: &dyn Clock, notices: Vec<String>) -> View {
-    let Loaded { held, venue_id, mut venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
+fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<String>) -> View {
+    let Loaded { held, venue_id, venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
     let clock_now_ms = clock.mono_ms();
     let venue_clock = VenueClock::new(clock.wall(), clock_now_ms, clock_offset_ms);
     let now = venue_clock.at(clock_now_ms);
-    if let Some(venue) = &mut venue {
-        venue.keep_totals(now);
-    }
     for notice in &notices {
         tracing::warn!(%notice, "the cache starts empty");
     }
     let mut view = View {
         venue,
+        overlay,
         hash: held.as_ref().map(|_| hash.to_hex()),
         head: held.as_ref().map_or(0, |held| held.position.seq),
         held,

@@ -21,6 +21,7 @@ use crate::{
     metrics::Metrics,
     net::{Chance, Clock, Executor, Rest},
     outbox::{Outbox, OutboxError},
+    overlay::Overlay,
     query::{answer, coalesce::Pending, key::Topic, push::Push, subscriptions::Subscriptions},
     status::{Device, DifferenceReport, FoundBy, FreshState, Freshness, SyncStatus},
     sync::{
@@ -33,9 +34,11 @@ use crate::{
 /// What queries see.
 #[derive(Debug)]
 pub(crate) struct View {
-    /// The confirmed rows; none before the first snapshot.
+    /// What is shown: the confirmed rows with the pending commands on top; none before the first snapshot.
     pub(crate) venue: Option<Venue>,
-    /// Where they stand.
+    /// The pending commands.
+    pub(crate) overlay: Overlay,
+    /// Where the confirmed rows stand.
     pub(crate) held: Option<Held>,
     /// Whose they are, if a server said.
     pub(crate) venue_id: Option<String>,
@@ -269,7 +272,7 @@ impl Core {
 
     /// The data of a topic as it stands; none of the status, which needs a file as well.
     pub(crate) fn data(&self, view: &View, topic: &Topic) -> Option<Value> {
-        answer::compute(topic, view.venue.as_ref()?, view.clock.at(self.clock.mono_ms()))
+        answer::compute(topic, view.venue.as_ref()?, &view.overlay, view.clock.at(self.clock.mono_ms()))
     }
 
     /// Commands that do not show yet. It waits for the outbox, so the caller holds no lock.

@@ -10,9 +10,6 @@ pub enum ConsoleError {
     /// Nothing is known of the venue yet.
     #[error("This desk has not seen the venue yet. It needs the server once before it can be used.")]
     NotReady,
-    /// No link, and commands without one are not taken.
-    #[error("No link to the server. Nothing was saved; try again when the light is green.")]
-    Offline,
     /// The command is invalid by itself.
     #[error("{0}")]
     InvalidCommand(String),
@@ -53,7 +50,6 @@ impl ConsoleError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotReady => "not_ready",
-            Self::Offline => "offline",
             Self::InvalidCommand(_) => "invalid_command",
             Self::IdConflict => "id_conflict",
             Self::InvalidCommandId => "invalid_command_id",

@@ -102,7 +102,13 @@ async fn send_batch(core: &Arc<Core>, most: usize) -> Result<Sent, SendError> {
     let all = answers.len() == batch.len();
     let last = answers.iter().filter_map(|(_, outcome)| last_seq(outcome)).max();
     let (at, epoch) = (core.venue_now(), core.epoch());
-    core.outbox_blocking(move |outbox| outbox.settle(&answers, &epoch, at)).await?;
+    let desk = core.clone();
+    core.outbox_blocking(move |outbox| {
+        outbox.settle(&answers, &epoch, at)?;
+        desk.answered(&answers, &epoch);
+        Ok(())
+    })
+    .await?;
     core.fates_changed();
     if let Some(seq) = last {
         core.input(Input::HeadKnown { seq });

@@ -33,7 +33,9 @@ pub(super) fn made_rows(id: CommandId, command: &Command) -> Vec<(Collection, St
         Command::Checkin { .. } | Command::Sale { .. } => Some(first(Collection::Transactions, "transaction")),
         Command::Play(_) => Some(first(Collection::Segments, "segment")),
         Command::ProductCreate(_) => Some(first(Collection::Products, "product")),
-        Command::Correct { .. } | Command::AttentionResolve { .. } => Some(first(Collection::Corrections, "correction")),
+        Command::Correct { .. } | Command::AttentionResolve { .. } => {
+            Some(first(Collection::Corrections, "correction"))
+        }
         Command::Pause(_)
         | Command::End(_)
         | Command::ProductUpdate { .. }

@@ -17,6 +17,7 @@
 //! Pure, and never saved: after a start it is made from the two files. Nothing counts twice: what the log names as
 //! ours, what the cursor has passed, and what has left a row whose id comes from a command is no longer on top.
 
+mod component;
 mod links;
 mod touched;
 
@@ -175,6 +176,14 @@ impl Overlay {
         }
     }
 
+    /// Takes everything back: the confirmed rows alone are left.
+    pub fn clear(&mut self, venue: &mut Venue) {
+        let all: BTreeSet<i64> = self.kept.keys().copied().collect();
+        let mut touched = Touched::default();
+        all.iter().rev().for_each(|order| self.take_back(venue, *order, &mut touched));
+        all.iter().for_each(|order| self.forget(*order));
+    }
+
     /// A command was tapped: it is the last of all.
     pub fn push(&mut self, venue: &mut Venue, entry: Entry, now: VenueTime) -> Touched {
         let mut touched = Touched::default();
@@ -198,18 +207,19 @@ impl Overlay {
     }
 
     /// The server has answered. What it accepted stays on top until its rows are here; what it refused is taken back.
+    /// `at` is where the rows stand in the log that it answered from; none if they are of another one.
     pub fn answered(
         &mut self,
         venue: &mut Venue,
         answers: &[(CommandId, Answered)],
-        at: &Position,
+        at: Option<&Position>,
         now: VenueTime,
     ) -> Touched {
         let mut over = BTreeSet::new();
         for (id, answer) in answers {
             let Some(order) = self.by_id.get(id).copied() else { continue };
             match answer {
-                Answered::Accepted(Some(last)) if *last > at.seq => {
+                Answered::Accepted(Some(last)) if at.is_some_and(|at| *last > at.seq) => {
                     self.accepted.insert((*last, order));
                     if let Some(kept) = self.kept.get_mut(&order) {
                         kept.entry.last_seq = Some(*last);
@@ -248,72 +258,14 @@ impl Overlay {
         self.kept.values().next().map(|kept| kept.entry.tapped_at)
     }
 
+    /// All of them, in order.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.kept.values().map(|kept| kept.entry.clone()).collect()
+    }
+
     /// How often a command was decided, for those who measure.
     pub fn decided(&self) -> u64 {
         self.decided
-    }
-
-    // Connections.
-
-    fn started_by(&self, changes: &[Change], venue: &Venue) -> BTreeSet<i64> {
-        let links = links::of_changes(changes, venue);
-        let of_settings = links.contains(&Link::Key(Key::Settings));
-        let of_products = links.iter().any(|link| matches!(link, Link::Key(Key::Product(_))));
-        if of_settings || of_products && self.enforces_products(venue) || self.hangs_together(venue) {
-            return self.kept.keys().copied().collect();
-        }
-        links.iter().filter_map(|link| self.by_link.get(link)).flatten().copied().collect()
-    }
-
-    /// All commands that are connected with `starts`.
-    fn component(&self, starts: &BTreeSet<i64>, venue: &Venue) -> BTreeSet<i64> {
-        let everything = || self.kept.keys().copied().collect();
-        if !starts.is_empty() && self.hangs_together(venue) {
-            return everything();
-        }
-        let mut component = BTreeSet::new();
-        let mut waiting: Vec<i64> = starts.iter().copied().collect();
-        while let Some(order) = waiting.pop() {
-            let Some(kept) = self.kept.get(&order) else { continue };
-            // What settings say counts for all that came after them.
-            if kept.is_settings() {
-                return everything();
-            }
-            if component.insert(order) {
-                let linked = kept.links.iter().filter_map(|link| self.by_link.get(link)).flatten();
-                waiting.extend(linked.filter(|other| !component.contains(other)));
-            }
-        }
-        // What came before a change of the settings is decided without it.
-        if let Some(first) = component.first().copied() {
-            let settings = self.by_link.get(&Link::Key(Key::Settings)).into_iter().flatten();
-            component.extend(settings.filter(|order| **order > first));
-        }
-        component
-    }
-
-    /// A sale may depend on any product: the venue insists on the required ones, or is about to.
-    fn enforces_products(&self, venue: &Venue) -> bool {
-        let wants = |kept: &Kept| match &kept.entry.command {
-            Command::SettingsUpdate(changes) => changes.required_products_enforced.is_some(),
-            _ => false,
-        };
-        venue.settings().required_products_enforced || self.pending_settings().any(wants)
-    }
-
-    /// Each command may depend on each other: prices are about to be in another currency, or required products
-    /// are about to change.
-    fn hangs_together(&self, venue: &Venue) -> bool {
-        let reprices = |kept: &Kept| match &kept.entry.command {
-            Command::SettingsUpdate(changes) => changes.currency.is_some(),
-            _ => false,
-        };
-        self.pending_settings().any(reprices) || self.of_products > 0 && self.enforces_products(venue)
-    }
-
-    fn pending_settings(&self) -> impl Iterator<Item = &Kept> {
-        let orders = self.by_link.get(&Link::Key(Key::Settings)).into_iter().flatten();
-        orders.filter_map(|order| self.kept.get(order))
     }
 
     // Taking back and deciding again.

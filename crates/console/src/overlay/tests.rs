@@ -176,7 +176,7 @@ impl Bench {
         if let (Answered::Accepted(last), Some(tap)) = (&answer, self.taps.iter_mut().find(|tap| tap.id == id)) {
             tap.last_seq = *last;
         }
-        self.overlay.answered(&mut self.shown, &[(id, answer)], &at, self.now);
+        self.overlay.answered(&mut self.shown, &[(id, answer)], Some(&at), self.now);
     }
 
     /// A snapshot of the server's rows replaces what the desk has.
@@ -308,7 +308,8 @@ fn what_the_rows_do_not_let_changes_nothing_and_waits_for_the_server() {
     assert!(bench.elsewhere(&checkin("B-1", &hour)));
     bench.deliver_all();
     let line = bench.shown.transactions().next().expect("a line").id.0.clone();
-    let refund = json!({ "type": "transaction.correct", "transactionId": line, "status": "refunded", "reason": "Rain" });
+    let refund =
+        json!({ "type": "transaction.correct", "transactionId": line, "status": "refunded", "reason": "Rain" });
     let id = bench.tap(command(&refund));
     assert_eq!(bench.credit("B-1"), 0);
     assert!(bench.elsewhere(&command(&refund)), "another desk was quicker");
@@ -463,23 +464,23 @@ fn any_command(what: u8, which: u8, venue: &Venue) -> Command {
         11 => session("end", &band),
         12 => product("Another"),
         13 => {
-            let changes = json!({ "price": which, "required": which % 2 == 0 });
+            let changes = json!({ "price": which, "required": which.is_multiple_of(2) });
             command(&json!({ "type": "product.update", "productId": product_id, "changes": changes }))
         }
         14 => command(&json!({ "type": "product.delete", "productId": product_id })),
         15 | 16 => {
             let line = pick(&lines);
-            let what = if which % 2 == 0 { json!({ "quantity": 2 }) } else { json!({ "status": "refunded" }) };
+            let what = if which.is_multiple_of(2) { json!({ "quantity": 2 }) } else { json!({ "status": "refunded" }) };
             let mut correct = json!({ "type": "transaction.correct", "transactionId": line, "reason": "Why" });
             correct.as_object_mut().expect("an object").extend(what.as_object().expect("an object").clone());
             command(&correct)
         }
         17 => {
-            let enforced = json!({ "requiredProductsEnforced": which % 3 == 0 });
+            let enforced = json!({ "requiredProductsEnforced": which.is_multiple_of(3) });
             command(&json!({ "type": "settings.update", "changes": enforced }))
         }
         18 => {
-            let policy = json!({ "capacityPolicy": if which % 3 == 0 { "strict" } else { "advisory" },
+            let policy = json!({ "capacityPolicy": if which.is_multiple_of(3) { "strict" } else { "advisory" },
                 "maxOccupancy": 1 + which % 3 });
             command(&json!({ "type": "settings.update", "changes": policy }))
         }

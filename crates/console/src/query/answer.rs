@@ -4,7 +4,7 @@
 use gangway_domain::{
     band::BarcodeId,
     curves, performance, queue,
-    rows::TransactionRow,
+    rows::{Collection, TransactionRow},
     time::VenueTime,
     venue::Venue,
     wire::{
@@ -16,14 +16,56 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::key::Topic;
+use crate::overlay::Overlay;
 
 /// Lines in an answer, as the server's own list has at most.
 pub const LINES_MAX: usize = 200;
 /// Lines in a history, as the server's own has at most.
 pub const HISTORY_MAX: usize = 100;
 
-/// The data of `topic` at `now`; none where the rows do not have it (a display's cart, the link's status).
-pub fn compute(topic: &Topic, venue: &Venue, now: VenueTime) -> Option<Value> {
+/// The data of `topic` at `now`, with the rows in question marked; none where the rows do not have it (a display's
+/// cart, the link's status).
+pub fn compute(topic: &Topic, venue: &Venue, overlay: &Overlay, now: VenueTime) -> Option<Value> {
+    let mut data = unmarked(topic, venue, now)?;
+    if !overlay.is_empty() {
+        mark(topic, &mut data, overlay);
+    }
+    Some(data)
+}
+
+/// `"pending": true` in what a pending command touches; the key is absent otherwise.
+fn mark(topic: &Topic, data: &mut Value, overlay: &Overlay) {
+    let each = |data: &mut Value, collection| {
+        data.as_array_mut().into_iter().flatten().for_each(|row| mark_row(row, collection, overlay));
+    };
+    match topic {
+        Topic::ActiveSessions => each(data, Collection::Sessions),
+        Topic::Band(_) | Topic::Session(_) => mark_row(data, Collection::Sessions, overlay),
+        Topic::HistoryOf(_) | Topic::History | Topic::Transactions => each(data, Collection::Transactions),
+        Topic::Products => each(data, Collection::Products),
+        Topic::SystemSettings => mark_row(data, Collection::Settings, overlay),
+        Topic::QueueDisplay => {
+            let lists = data.as_object_mut().into_iter().flat_map(|lists| lists.values_mut());
+            lists.for_each(|list| each(list, Collection::Sessions));
+        }
+        Topic::Attention => each(data, Collection::Attention),
+        Topic::DashboardStats
+        | Topic::PerformanceMetrics
+        | Topic::DaySeries
+        | Topic::Cart
+        | Topic::SyncStatus
+        | Topic::EveryHistory => {}
+    }
+}
+
+fn mark_row(row: &mut Value, collection: Collection, overlay: &Overlay) {
+    let Some(fields) = row.as_object_mut() else { return };
+    if fields.get("id").and_then(Value::as_str).is_some_and(|id| overlay.touches(collection, id)) {
+        fields.insert("pending".to_owned(), json!(true));
+    }
+}
+
+fn unmarked(topic: &Topic, venue: &Venue, now: VenueTime) -> Option<Value> {
     match topic {
         Topic::DashboardStats => to_value(&venue.dashboard_stats(now)),
         Topic::ActiveSessions => to_value(&active_sessions(venue, now)),

@@ -17,12 +17,15 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Adds the updates of one event that arrived at `at_us`.
-    pub fn add(&mut self, updates: Vec<Update>, at_us: u64) {
+    /// Adds the updates of one event that arrived at `at_us`; without a moment they are of no event, and nobody
+    /// measures how long they take.
+    pub fn add(&mut self, updates: Vec<Update>, at_us: Option<u64>) {
         if updates.is_empty() {
             return;
         }
-        self.since_us = Some(self.since_us.map_or(at_us, |since| since.min(at_us)));
+        if let Some(at_us) = at_us {
+            self.since_us = Some(self.since_us.map_or(at_us, |since| since.min(at_us)));
+        }
         for Update { topic, op } in updates {
             match self.ops.remove(&topic) {
                 Some(before) => {
@@ -84,7 +87,7 @@ mod tests {
     fn check(ops: Vec<Op>, expect: Op) {
         let mut pending = Pending::default();
         for (at, op) in (10..).zip(ops) {
-            pending.add(vec![Update { topic: Topic::DashboardStats, op }], at);
+            pending.add(vec![Update { topic: Topic::DashboardStats, op }], Some(at));
         }
         let (updates, since) = pending.take();
         assert_eq!(updates, [Update { topic: Topic::DashboardStats, op: expect }]);
@@ -119,8 +122,8 @@ mod tests {
     fn topics_keep_the_order_in_which_they_were_first_touched() {
         let mut pending = Pending::default();
         let update = |topic| Update { topic, op: Op::Set(Given::Rows) };
-        pending.add(vec![update(Topic::DashboardStats), update(Topic::ActiveSessions)], 1);
-        pending.add(vec![update(Topic::Products), update(Topic::DashboardStats)], 2);
+        pending.add(vec![update(Topic::DashboardStats), update(Topic::ActiveSessions)], Some(1));
+        pending.add(vec![update(Topic::Products), update(Topic::DashboardStats)], Some(2));
         let topics: Vec<_> = pending.take().0.into_iter().map(|update| update.topic).collect();
         assert_eq!(topics, [Topic::DashboardStats, Topic::ActiveSessions, Topic::Products]);
     }

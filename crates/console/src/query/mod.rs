@@ -10,3 +10,4 @@ pub mod key;
 pub mod push;
 pub mod rules;
 pub mod subscriptions;
+pub mod touched;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gangway_domain::{
     event::EventName,
-    ids::{Epoch, EventId, Seq},
+    ids::{CommandId, Epoch, EventId, Seq},
     rows::{Change, Collection, Row},
     time::VenueTime,
 };
@@ -47,6 +47,8 @@ pub struct LoggedEvent {
     pub last: Seq,
     /// Its random id.
     pub id: EventId,
+    /// The command that it comes of, if it is one of somebody's.
+    pub command_id: Option<CommandId>,
     /// Its name; over HTTP it may be one that this version does not know.
     pub name: String,
     /// The documented payload.
@@ -113,6 +115,8 @@ struct EnvelopeWire {
     prev: Seq,
     last: Seq,
     id: EventId,
+    #[serde(default)]
+    command_id: Option<String>,
     changes: Option<Vec<ChangeWire>>,
 }
 
@@ -123,6 +127,8 @@ struct EventWire {
     prev: Seq,
     last: Seq,
     id: EventId,
+    #[serde(default)]
+    command_id: Option<String>,
     name: String,
     payload: Value,
     changes: Vec<ChangeWire>,
@@ -189,8 +195,9 @@ impl Incoming {
         for change in &changes {
             change.typed()?;
         }
-        let EnvelopeWire { epoch, seq, prev, last, id, .. } = envelope;
-        let event = LoggedEvent { seq, prev, last, id, name: name.to_owned(), payload: first.clone(), changes };
+        let EnvelopeWire { epoch, seq, prev, last, id, command_id, .. } = envelope;
+        let (command_id, name, payload) = (command(command_id), name.to_owned(), first.clone());
+        let event = LoggedEvent { seq, prev, last, id, command_id, name, payload, changes };
         event.check_place()?;
         Ok(Self::Event { epoch, event })
     }
@@ -237,6 +244,11 @@ impl LoggedEvent {
     }
 }
 
+/// An id that is none is none of this desk's commands.
+fn command(id: Option<String>) -> Option<CommandId> {
+    id.and_then(|id| id.parse().ok())
+}
+
 fn read_head(value: &Value) -> Result<SyncHead, Malformed> {
     let wire = HeadWire::deserialize(value).map_err(|error| Malformed(format!("head: {error}")))?;
     if !INTERVAL_MS.contains(&wire.interval_ms) {
@@ -262,9 +274,10 @@ impl EventsPage {
         let mut events = Vec::with_capacity(wire.events.len());
         let mut before = 0;
         for event in wire.events {
-            let EventWire { seq, prev, last, id, name, payload, changes } = event;
+            let EventWire { seq, prev, last, id, command_id, name, payload, changes } = event;
+            let command_id = command(command_id);
             let changes = changes.into_iter().map(RowChange::from).collect();
-            let event = LoggedEvent { seq, prev, last, id, name, payload, changes };
+            let event = LoggedEvent { seq, prev, last, id, command_id, name, payload, changes };
             event.check_place()?;
             if seq <= before || seq > wire.through {
                 return Err(Malformed(format!("page: seq {seq} after {before}, through {}", wire.through)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gangway_console::{CommandState, ExecuteRequest};
+use gangway_console::{CommandState, ExecuteRequest, Force};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -36,11 +36,11 @@ async fn the_answer_changes_nothing_and_the_command_counts_as_pending_until_its_
         desk.console.fate(&executed.command_id).expect("read").is_some_and(|fate| fate.state == CommandState::Settled)
     })
     .await;
-    assert_eq!(desk.bands(), Vec::<String>::new(), "rows come by the log alone");
+    assert_eq!(desk.data(&["playerSession", "B-1"])["pending"], json!(true), "confirmed rows come by the log alone");
     assert_eq!(desk.status()["pending"], 1);
     // The answer names a place that no event came for: that is looked into without a heartbeat.
     desk.console.settled(&executed.command_id, Duration::from_secs(5)).await.expect("seen");
-    assert_eq!(desk.bands(), ["B-1"]);
+    assert_eq!(desk.data(&["playerSession", "B-1"]).get("pending"), None);
     assert_eq!(desk.status()["pending"], 0);
 }
 
@@ -48,7 +48,10 @@ async fn the_answer_changes_nothing_and_the_command_counts_as_pending_until_its_
 async fn a_rejection_is_an_outcome() {
     let (venue, _) = FakeVenue::with_hour();
     let desk = Desk::live(&venue).await;
-    let fate = desk.settle(&session("play", "NOBODY")).await;
+    let force = Some(Force { reason: "The band is torn".to_owned() });
+    let request = ExecuteRequest { force, ..ExecuteRequest::of(&session("play", "NOBODY")).expect("a command") };
+    let executed = desk.console.execute(request).await.expect("taken");
+    let fate = desk.console.settled(&executed.command_id, Duration::from_secs(5)).await.expect("settled");
     assert_eq!(fate.state, CommandState::Rejected);
     assert_eq!(fate.rejection.expect("why")["code"], "unknown_band");
     assert_eq!(desk.status()["pending"], 0);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use gangway_console::{
     net::snapshot::{SnapshotLine, SnapshotReader},
+    overlay::Overlay,
     query::{
         answer::compute,
         key::Topic,
@@ -15,7 +16,13 @@ use gangway_console::{
         payload,
     },
 };
-use gangway_domain::{band::BarcodeId, event::EventName, ids::SessionId, time::VenueTime, venue::Venue};
+use gangway_domain::{
+    band::BarcodeId,
+    event::EventName,
+    ids::{DeviceId, SessionId},
+    time::VenueTime,
+    venue::Venue,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -43,6 +50,10 @@ impl Heard {
 
 fn heard(text: &str) -> Vec<Heard> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect()
+}
+
+fn no_overlay() -> Overlay {
+    Overlay::new(DeviceId::from("desk"))
 }
 
 /// What a page holds of its queries.
@@ -152,7 +163,8 @@ fn play() -> (Window, Window, Venue, VenueTime) {
                 apply(&mut venue, &same);
                 let name = EventName::parse(&same.name).expect("an event");
                 let told = updates(name, &same.args[0], &WithRows(&venue));
-                with_rows.take(&same.name, told, |topic| compute(topic, &venue, now).unwrap_or(Value::Null));
+                with_rows
+                    .take(&same.name, told, |topic| compute(topic, &venue, &no_overlay(), now).unwrap_or(Value::Null));
                 if same.seq() == Some(seq) {
                     break;
                 }
@@ -168,7 +180,7 @@ fn play() -> (Window, Window, Venue, VenueTime) {
                 stats_updates(&event.args[0], &ToldOnly(&told_only))
             }
         };
-        told_only.take(&event.name, told, |topic| compute(topic, &venue, now).unwrap_or(Value::Null));
+        told_only.take(&event.name, told, |topic| compute(topic, &venue, &no_overlay(), now).unwrap_or(Value::Null));
     }
     assert!(lean.next().is_none(), "both heard the same");
     (with_rows, told_only, venue, now)
@@ -202,7 +214,7 @@ fn full_and_lean_traffic_end_with_the_same_data() {
 fn the_data_of_both_is_what_the_rows_and_the_server_say() {
     let (with_rows, told_only, venue, now) = play();
     for (topic, data) in told_only.data.iter().filter(|(topic, _)| **topic != Topic::EveryHistory) {
-        let rows = compute(topic, &venue, now).expect("data");
+        let rows = compute(topic, &venue, &no_overlay(), now).expect("data");
         // These are asked for at their last event; a clock has run on since.
         if !matches!(topic, Topic::PerformanceMetrics | Topic::DaySeries | Topic::QueueDisplay) {
             assert_eq!(timeless(data), timeless(&rows), "{topic:?}");

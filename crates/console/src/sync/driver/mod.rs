@@ -147,7 +147,8 @@ impl Driver {
                         self.heard_head_time(head.server_time, at_us / 1_000)
                     }
                     Incoming::Stats(stats) => {
-                        self.show(rules::stats_updates(stats, &rows::KnownRows(&self.core.view())))
+                        let updates = rules::stats_updates(stats, &rows::KnownRows(&self.core.view()));
+                        self.show(updates, false);
                     }
                     Incoming::Event { .. } | Incoming::Head(_) | Incoming::Cart => {}
                 }

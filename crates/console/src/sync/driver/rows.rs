@@ -7,11 +7,14 @@ use super::Driver;
 use crate::{
     cache::{Cache, CacheError},
     core::View,
+    overlay::Confirmed,
     query::{
         key::Topic,
         rules::{self, Given, Known, Op, Update},
+        touched,
     },
-    sync::{effect::Unit, input::Input, payload, state::Held},
+    shown::without_data,
+    sync::{effect::Unit, input::Input, message::LoggedEvent, payload, state::Held},
 };
 
 impl Driver {
@@ -27,7 +30,7 @@ impl Driver {
         };
         let mut changes = Vec::new();
         let mut unreadable = 0;
-        for change in units.iter().flat_map(|Unit(events)| events).flat_map(|event| &event.changes) {
+        for change in events(units).flat_map(|event| &event.changes) {
             match change.typed() {
                 Ok(change) => changes.extend(change),
                 Err(error) => {
@@ -36,29 +39,32 @@ impl Driver {
                 }
             }
         }
-        {
+        let commands: Vec<_> = events(units).filter_map(|event| event.command_id).collect();
+        let (touched, pending) = {
             let mut view = self.core.view_mut();
-            if let Some(venue) = &mut view.venue {
-                venue.apply(&changes);
-                venue.keep_totals(now);
-            }
+            let pending = !view.overlay.is_empty();
+            let confirmed = Confirmed { changes: &changes, commands: &commands, at: &held.position };
+            let touched = view.confirm(confirmed, now);
             view.held = Some(held.clone());
             view.hash = hashes.last().map(|(_, hash)| hash.clone());
             view.last_sync_at = Some(now);
-        }
+            (touched, pending)
+        };
         if unreadable > 0 {
             self.core.desk().metrics.link.unreadable_rows += unreadable;
         }
-        self.show_events(units);
+        self.show_events(units, pending);
+        self.core.show(touched::updates(&touched), None);
         self.core.fates_changed();
         Input::Applied { hashes }
     }
 
-    pub(super) fn show_events(&self, units: &[Unit]) {
+    /// Shows what `units` say, or what the rows say where commands are pending on top of them.
+    pub(super) fn show_events(&self, units: &[Unit], pending: bool) {
         let mut updates = Vec::new();
         {
             let view = self.core.view();
-            for event in units.iter().flat_map(|Unit(events)| events) {
+            for event in events(units) {
                 match event.known() {
                     // Rows that changed without an event of their own, or with one of a newer server.
                     None | Some(EventName::Rows) => updates.extend(self.everything()),
@@ -73,7 +79,7 @@ impl Driver {
                 }
             }
         }
-        self.show(updates);
+        self.show(updates, pending);
     }
 
     /// Every query of rows that somebody looks at, to be asked for again.
@@ -83,12 +89,11 @@ impl Driver {
         self.core.desk().subscriptions.topics().filter(of_rows).map(invalidate).collect()
     }
 
-    pub(super) fn show(&self, updates: Vec<Update>) {
-        if updates.is_empty() {
-            return;
-        }
-        self.core.desk().pending.add(updates, self.running.arrived_us);
-        self.core.to_push.notify_one();
+    /// `pending`: commands were on top of the rows when this happened.
+    pub(super) fn show(&self, updates: Vec<Update>, pending: bool) {
+        let pending = pending || !self.core.view().overlay.is_empty();
+        let updates = if pending { without_data(updates) } else { updates };
+        self.core.show(updates, Some(self.running.arrived_us));
     }
 
     pub(super) fn swap(&mut self, held: &Held) -> Option<Input> {
@@ -102,12 +107,19 @@ impl Driver {
             return Some(self.cache_failed(&error));
         }
         tracing::info!(seq = held.position.seq, epoch = %held.position.epoch, "the snapshot is in place");
+        // No tap and no answer comes between the commands that are read and the rows that they go on top of.
+        let venue = staged.venue;
+        let replaced = self.core.with_outbox(|outbox| {
+            let read = outbox.unseen(Some(&held.position));
+            self.core.view_mut().replace(venue, read, held, now);
+            Ok(())
+        });
+        if let Err(error) = replaced {
+            tracing::warn!(%error, "the console is closing; the snapshot is shown at the next start");
+            return None;
+        }
         {
             let mut view = self.core.view_mut();
-            let mut venue = staged.venue;
-            venue.keep_totals(now);
-            view.venue = Some(venue);
-            view.held = Some(held.clone());
             view.venue_id = staged.venue_id.or(view.venue_id.take());
             view.hash = Some(staged.hash.to_hex());
             view.last_sync_at = Some(now);
@@ -122,7 +134,7 @@ impl Driver {
         self.core.desk().metrics.link.unreadable_rows += staged.unreadable;
         let updates = self.everything();
         let set = |update: Update| Update { op: Op::Set(Given::Rows), ..update };
-        self.show(updates.into_iter().map(set).collect());
+        self.show(updates.into_iter().map(set).collect(), false);
         self.core.fates_changed();
         None
     }
@@ -148,6 +160,10 @@ impl Driver {
         let held = cache.as_ref().and_then(|cache| cache.held().ok().flatten());
         Input::ApplyFailed { held }
     }
+}
+
+fn events(units: &[Unit]) -> impl Iterator<Item = &LoggedEvent> {
+    units.iter().flat_map(|Unit(events)| events)
 }
 
 /// What the rule table may ask: with the rows here, everything is known from them.

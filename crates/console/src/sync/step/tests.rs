@@ -12,7 +12,7 @@ fn id(seq: Seq) -> EventId {
 
 fn event(prev: Seq, seq: Seq, last: Seq) -> LoggedEvent {
     let name = "session:play".to_owned();
-    LoggedEvent { seq, prev, last, id: id(seq), name, payload: json!({}), changes: Vec::new() }
+    LoggedEvent { seq, prev, last, id: id(seq), command_id: None, name, payload: json!({}), changes: Vec::new() }
 }
 
 /// Events of a unit each, one after the other.

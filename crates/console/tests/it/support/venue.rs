@@ -13,10 +13,13 @@ use gangway_console::net::{
 };
 use gangway_console::sync::message::EventsPage;
 use gangway_domain::{
+    attention,
     command::Command,
-    decide::{Context, decide},
+    decide::{Context, decide, effective_at, not_before},
+    event::{Event, EventName, Subject},
     hash::StateHash,
     ids::{CommandId, Position},
+    rejection::Rejection,
     rows::{Change, Row},
     settings::SettingsRow,
     time::VenueTime,
@@ -48,6 +51,8 @@ pub struct State {
     pub undecided: bool,
     /// A batch with one for this band is refused as a whole.
     pub refuses_band: Option<String>,
+    /// What it refuses goes on the attention list.
+    pub raises_attention: bool,
     /// The log begins after this event; what is before needs a snapshot.
     pub trimmed: u64,
     /// The next snapshots end after so many bytes.
@@ -64,6 +69,23 @@ pub struct State {
     pub bodies: Vec<String>,
     /// The last positions that consoles said they had applied.
     pub acks: Vec<Position>,
+}
+
+/// What a command says besides its fields.
+struct Circumstances {
+    occurred_at: VenueTime,
+    /// It was tapped more than five seconds before it came.
+    late: bool,
+    force: Option<String>,
+}
+
+impl Circumstances {
+    fn of(command: &Value, now: VenueTime) -> Self {
+        let said = command["occurredAt"].as_str().and_then(|moment| VenueTime::from_iso(moment).ok());
+        let occurred_at = said.unwrap_or(now);
+        let force = command["force"]["reason"].as_str().map(str::to_owned);
+        Self { occurred_at, late: now.since(occurred_at) > 5_000, force }
+    }
 }
 
 /// The server; clones are the same one.
@@ -89,6 +111,7 @@ impl FakeVenue {
             lost_answers: 0,
             undecided: false,
             refuses_band: None,
+            raises_attention: false,
             trimmed: 0,
             snapshot_cuts: Vec::new(),
             page_events: 500,
@@ -163,12 +186,12 @@ impl State {
         if let Some(known) = self.outcomes.get(&id) {
             return known.clone();
         }
-        let outcome = self.decide(&id, &text);
+        let outcome = self.decide(&id, &text, &Circumstances::of(command, self.now.plus(1_000)));
         self.outcomes.insert(id, outcome.clone());
         outcome
     }
 
-    fn decide(&mut self, id: &str, text: &str) -> Value {
+    fn decide(&mut self, id: &str, text: &str, circumstances: &Circumstances) -> Value {
         self.now = self.now.plus(1_000);
         let rejected =
             |rejection: Value| json!({ "commandId": id, "outcome": "rejected", "seqs": [], "rejection": rejection });
@@ -177,21 +200,46 @@ impl State {
             Err(error) => return rejected(json!({ "code": "invalid_command", "message": error.0, "details": {} })),
         };
         let command_id: CommandId = id.parse().expect("a UUID");
-        let context = Context::new(command_id, self.now);
-        let decision = match decide(&self.venue, &command, &context) {
-            Ok(decision) => decision,
-            Err(rejection) => return rejected(rejection.to_wire()),
-        };
-        for event in &decision.events {
+        let Circumstances { occurred_at, late, force } = circumstances;
+        let moment = not_before(&self.venue, &command)
+            .map_or(self.now, |earliest| effective_at(*occurred_at, Some(earliest), self.now).at);
+        let context = Context { late: *late, force: force.clone(), ..Context::new(command_id, moment) };
+        match decide(&self.venue, &command, &context) {
+            Ok(decision) => {
+                let seqs = self.log_unit(&decision.events, id);
+                json!({ "commandId": id, "outcome": "accepted", "seqs": seqs, "result": null })
+            }
+            Err(rejection) => {
+                if self.raises_attention {
+                    self.raise(&command, &context, &rejection, text);
+                }
+                rejected(rejection.to_wire())
+            }
+        }
+    }
+
+    /// Puts a refused command on the attention list, as the server does in the command's own transaction.
+    fn raise(&mut self, command: &Command, context: &Context, rejection: &Rejection, text: &str) {
+        let wire = serde_json::from_str(text).expect("JSON");
+        let (occurred_at, arrived) = (Some(context.now), self.now);
+        let tapped = attention::Tapped { wire: Some(&wire), command: Some(command), context, occurred_at, arrived };
+        let row = attention::of_rejection(&self.venue, tapped, rejection);
+        let changes = vec![Change::put(Row::Attention(Box::new(row)))];
+        let event = Event { name: EventName::Rows, subject: Subject::Venue, changes };
+        self.log_unit(&[event], &context.command_id.to_string());
+    }
+
+    fn log_unit(&mut self, events: &[Event], id: &str) -> Vec<u64> {
+        for event in events {
             self.apply(&event.changes);
         }
         let first = self.seq() + 1;
-        let last = self.seq() + decision.events.len() as u64;
-        for (seq, event) in (first..).zip(&decision.events) {
+        let last = self.seq() + events.len() as u64;
+        for (seq, event) in (first..).zip(events) {
             let payload = lean(event, &self.venue, self.now);
             self.append(seq, last, event.name.as_str(), payload, &event.changes, id);
         }
-        json!({ "commandId": id, "outcome": "accepted", "seqs": (first..=last).collect::<Vec<_>>(), "result": null })
+        (first..=last).collect()
     }
 
     fn apply(&mut self, changes: &[Change]) {
