@@ -40,11 +40,10 @@ fn in_order(transaction: &mut dyn Transaction, ports: &Ports, batch: &Batch) -> 
     let mut held_back: BTreeSet<Key> = BTreeSet::new();
     let mut results = Vec::with_capacity(batch.len());
     for request in batch {
-        let keys = request.keys();
-        let executed =
-            if keys.is_disjoint(&held_back) { alone(transaction, ports, request) } else { Err(StoreError::Busy) };
+        let free = request.awaited().is_disjoint(&held_back);
+        let executed = if free { alone(transaction, ports, request) } else { Err(StoreError::Busy) };
         if executed.is_err() {
-            held_back.extend(keys);
+            held_back.extend(request.keys());
         }
         results.push(executed);
     }

@@ -122,12 +122,26 @@ pub struct Request {
 }
 
 impl Request {
-    /// The keys that it shares with others (`sync.md` rule 17).
+    /// The keys by which it holds others back while it is not decided: of what it changes and of what it makes
+    /// (`sync.md` rule 17).
     pub fn keys(&self) -> BTreeSet<Key> {
         match &self.intent {
-            Intent::Command(command) => command.keys(),
+            Intent::Command(command) => {
+                let mut keys = command.keys();
+                keys.extend(command.made_keys(self.command_id));
+                keys
+            }
             Intent::Invalid { .. } => BTreeSet::new(),
         }
+    }
+
+    /// The keys that it waits for: its own, and those of what it only reads.
+    pub fn awaited(&self) -> BTreeSet<Key> {
+        let mut keys = self.keys();
+        if let Intent::Command(command) = &self.intent {
+            keys.extend(command.read_keys());
+        }
+        keys
     }
 
     /// A command that is given now, with everything seen.

@@ -8,7 +8,7 @@ use std::sync::{
 use gangway_domain::{
     decide::Needs,
     hash::StateHash,
-    ids::{CommandId, DeviceId, EventId, ProductId, Seq, SessionId, TransactionId},
+    ids::{CommandId, DeviceId, EventId, ProductId, Seq, SessionId, TransactionId, row_id},
     rows::{Change, Collection, ProductRow, Row, TransactionRow},
     time::VenueTime,
     venue::Venue as Rows,
@@ -22,7 +22,7 @@ use serde_json::json;
 
 use crate::support::parts::{Bench, parse};
 
-/// A store that fails after so many writes, and at each visit of a certain band.
+/// A store that fails after so many writes, and at each visit of a certain band and a product of that name.
 struct Failing {
     inner: Box<dyn Store>,
     writes_left: Arc<AtomicUsize>,
@@ -109,7 +109,12 @@ impl Transaction for FailingTransaction<'_> {
     }
     fn put_row(&mut self, row: &Row, json: &str) -> Result<(), StoreError> {
         self.spend()?;
-        if matches!(row, Row::Session(session) if session.barcode_id.as_str() == self.poison) {
+        let poisoned = match row {
+            Row::Session(session) => session.barcode_id.as_str() == self.poison,
+            Row::Product(product) => product.name == self.poison,
+            _ => false,
+        };
+        if poisoned {
             return Err(StoreError::Unusable("this row can't be written".to_owned()));
         }
         self.inner.put_row(row, json)
@@ -261,6 +266,40 @@ fn of_commands_on_one_commit_a_failed_one_leaves_nothing_and_holds_back_only_wha
     assert_eq!(seqs, [1, 2, 3], "what failed left no hole");
     let kept = bench.view(|view| view.command(batches[0][0].command_id).expect("read"));
     assert!(kept.is_none(), "a command that was not decided has no outcome");
+}
+
+#[test]
+fn what_names_a_row_waits_for_the_command_that_makes_it_and_what_only_reads_it_holds_nobody_back() {
+    let mut bench = Bench::new();
+    let hour = bench.product(10.0, Some(3600));
+    bench.sell("B-2", &hour);
+    let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
+    let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
+    bench.store = Box::new(Failing { inner, writes_left, poison: "POISON" });
+    let request = |command: serde_json::Value| Request::now(CommandId(uuid::Uuid::new_v4()), parse(&command), None);
+    let sale = |band: &str, product: &str| {
+        let products = json!([{ "id": product, "quantity": 1 }]);
+        request(json!({ "type": "session.checkin", "barcodeId": band, "products": products }))
+    };
+    let product = json!({ "name": "POISON", "price": 1, "category": "time", "timeValueSeconds": 60 });
+    let made = request(json!({ "type": "product.create", "product": product }));
+    let of_made = sale("B-1", &row_id(made.command_id, "product", 0));
+    let failed = sale("POISON", &hour);
+    let line = row_id(failed.command_id, "transaction", 0);
+    let refund = json!({ "type": "transaction.correct", "transactionId": line, "status": "refunded", "reason": "no" });
+    let batches = [vec![
+        made,
+        of_made,
+        request(json!({ "type": "session.play", "barcodeId": "B-1" })),
+        failed,
+        request(refund),
+        request(json!({ "type": "product.update", "productId": hour, "changes": { "price": 2 } })),
+        sale("B-2", &hour),
+    ]];
+    let results = execute::execute_batches(bench.store.as_mut(), &bench.ports, &batches).remove(0);
+    let names: Vec<&str> =
+        results.iter().map(|done| done.as_ref().map_or("retry", |done| done.outcome.name())).collect();
+    assert_eq!(names, ["retry", "retry", "retry", "retry", "retry", "accepted", "accepted"]);
 }
 
 #[test]
