@@ -39,7 +39,8 @@ pub fn start_epoch(
     let head = transaction.head()?;
     let now = ports.clock.now().max(head.last_time);
     let too_young = last_started.is_some_and(|moment| now.since(moment) < EPOCH_INTERVAL_MS);
-    let lacking = proof.after > 0 && !transaction.has_event(&proof.after_id)?;
+    // What was taken off the front of the log proves nothing.
+    let lacking = proof.after > transaction.trimmed()? && !transaction.has_event(&proof.after_id)?;
     if too_young || !lacking || proof.epoch != head.epoch {
         return Ok(None);
     }

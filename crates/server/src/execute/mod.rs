@@ -17,6 +17,7 @@ mod epoch;
 mod outcome;
 mod pricing;
 pub(crate) mod record;
+mod tidy;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -35,6 +36,7 @@ pub use batch::{Batch, execute_batches};
 pub use epoch::{EpochProof, start_epoch};
 pub use outcome::{Outcome, WireRejection};
 pub use record::seen_by_full;
+pub use tidy::tidy;
 
 use crate::{
     clock::{Clock, Ids},

@@ -32,6 +32,9 @@ pub(super) fn catalogue(
         Some(base) => Some(based_on.seq.min(base.seq)),
         None => None,
     };
+    // What the catalogue was before the log's first event is known no more.
+    let trimmed = transaction.trimmed()?;
+    let seen = seen.filter(|seen| *seen >= trimmed);
     let moment = seen.map_or(AsOf::Time(effective_at), AsOf::Seq);
     let mut products = BTreeMap::new();
     for id in decide::needs(command).products {

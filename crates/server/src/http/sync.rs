@@ -83,6 +83,10 @@ fn look(view: &dyn View, asked: &Asked) -> Result<Told, StoreError> {
     }
     // An id at 0 names nothing, so it proves nothing.
     let claim = asked.after_id.clone().filter(|_| asked.after > 0);
+    let trimmed = view.trimmed()?;
+    if asked.after < trimmed || (claim.is_some() && asked.after == trimmed) {
+        return Ok(Told::Gone(None));
+    }
     let lacks = match &claim {
         Some(id) => view.event_id(asked.after)?.as_ref() != Some(id),
         None => false,

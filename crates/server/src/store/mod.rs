@@ -120,6 +120,19 @@ pub struct StoredCommand {
     pub outcome: String,
 }
 
+/// What nobody needs any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purge {
+    /// Outcomes of commands that were given and stored before; ended places that were lent before.
+    pub outcomes_before: VenueTime,
+    /// Moments of desks' commands on bands before.
+    pub moments_before: VenueTime,
+    /// Events before; a command's go together.
+    pub events_before: VenueTime,
+    /// At most so many rows of each kind.
+    pub limit: u32,
+}
+
 /// A moment of the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
@@ -159,6 +172,12 @@ pub trait View {
     /// # Errors
     /// The store failed.
     fn events_after(&self, after: Seq, limit: usize) -> Result<Vec<LoggedEvent>, StoreError>;
+
+    /// The last event that was taken off the front of the log; 0: it has all its events.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn trimmed(&self) -> Result<Seq, StoreError>;
 
     /// The id of the event at `seq`.
     ///
@@ -270,6 +289,14 @@ pub trait Transaction: View {
     /// # Errors
     /// The store failed.
     fn put_command(&mut self, command: &StoredCommand) -> Result<(), StoreError>;
+
+    /// Deletes a part of what nobody needs any more; says whether it found anything.
+    ///
+    /// The head's events stay, and so do the catalogue's versions as of any event of the log.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn purge(&mut self, purge: &Purge) -> Result<bool, StoreError>;
 
     /// Replaces the head row.
     ///

@@ -39,6 +39,7 @@ type Reply = oneshot::Sender<Result<Vec<Result<Executed, StoreError>>, StoreErro
 enum Write {
     Execute(Batch, Reply),
     Epoch(EpochProof, oneshot::Sender<Result<Option<Head>, StoreError>>),
+    Tidy(oneshot::Sender<Result<bool, StoreError>>),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -184,6 +185,14 @@ impl StoreThreads {
         self.write(|reply| Write::Epoch(proof, reply)).await
     }
 
+    /// Deletes a part of what nobody needs any more; says whether there may be more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn tidy(&self) -> Result<bool, StoreError> {
+        self.write(Write::Tidy).await
+    }
+
     /// Ends the writer, with everything on disk. What is sent afterwards is refused.
     ///
     /// # Errors
@@ -262,6 +271,9 @@ impl WriterThread {
                 Write::Execute(batch, reply) => next = self.execute(batch, reply, &mut writes),
                 Write::Epoch(proof, reply) => {
                     let _ = reply.send(self.start_epoch(&proof));
+                }
+                Write::Tidy(reply) => {
+                    let _ = reply.send(execute::tidy(self.store.as_mut(), &self.ports));
                 }
                 Write::Close(reply) => {
                     let _ = reply.send(self.store.close());

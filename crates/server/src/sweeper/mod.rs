@@ -1,5 +1,6 @@
 //! What the clock does by itself, on time: releases (`domain.md` rule 4) and the day change (`sync.md`
-//! rule 23). Nobody has to look, and a restart changes nothing: what is due is seen at once.
+//! rule 23). Nobody has to look, and a restart changes nothing: what is due is seen at once. With the day it also
+//! tidies up, a step at a time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,17 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// Before trying again after the store failed.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Between two steps of tidying: commands come first.
+const TIDY_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the loop keeps between its turns.
+struct Turn {
+    /// Start of the day that was changed to.
+    day_start: VenueTime,
+    /// There may be something that nobody needs any more.
+    untidy: bool,
+}
+
 /// The sweeper's task.
 pub struct Sweeper {
     /// Where commands go.
@@ -35,9 +47,9 @@ impl Sweeper {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut changed = self.mirror.watch();
         // The day may have changed while the server was off.
-        let mut day_start = VenueTime(i64::MIN);
+        let mut turn = Turn { day_start: VenueTime(i64::MIN), untidy: false };
         while !*stop.borrow() {
-            let wait = match self.sweep(&mut day_start).await {
+            let wait = match self.sweep(&mut turn).await {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::error!(%error, "what is due could not be done; trying again");
@@ -54,15 +66,15 @@ impl Sweeper {
     }
 
     /// Does what is due; says how long to sleep.
-    async fn sweep(&self, day_start: &mut VenueTime) -> Result<Duration, StoreError> {
+    async fn sweep(&self, turn: &mut Turn) -> Result<Duration, StoreError> {
         let now = self.clock.now();
         let (day, releases) = self.mirror.with(|mirror| {
             let day = mirror.venue.settings().day_rules().day_of(now);
             (day, releases(&mirror.venue))
         });
-        if *day_start != day.start {
+        if turn.day_start != day.start {
             self.change_day().await?;
-            *day_start = day.start;
+            *turn = Turn { day_start: day.start, untidy: true };
         }
         let mut wait = until(day.end, now);
         for (at, session) in releases {
@@ -77,6 +89,10 @@ impl Sweeper {
                 // Not due after all: somebody was quicker. Those behind it don't wait for it.
                 wait = wait.min(PAUSE);
             }
+        }
+        if turn.untidy {
+            turn.untidy = self.store.tidy().await?;
+            wait = wait.min(TIDY_PAUSE);
         }
         Ok(wait)
     }

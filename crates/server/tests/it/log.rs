@@ -16,7 +16,9 @@ use gangway_domain::{
 use gangway_server::{
     dispatcher::mirror::Mirror,
     execute::{self, Origin, Request},
-    store::{AsOf, Head, LinesOf, LoggedEvent, Reader, Store, StoreError, StoredCommand, StoredRow, Transaction, View},
+    store::{
+        AsOf, Head, LinesOf, LoggedEvent, Purge, Reader, Store, StoreError, StoredCommand, StoredRow, Transaction, View,
+    },
 };
 use serde_json::json;
 
@@ -66,6 +68,9 @@ impl View for FailingTransaction<'_> {
     }
     fn events_after(&self, after: Seq, limit: usize) -> Result<Vec<LoggedEvent>, StoreError> {
         self.inner.events_after(after, limit)
+    }
+    fn trimmed(&self) -> Result<Seq, StoreError> {
+        self.inner.trimmed()
     }
     fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError> {
         self.inner.event_id(seq)
@@ -138,6 +143,10 @@ impl Transaction for FailingTransaction<'_> {
     fn put_command(&mut self, command: &StoredCommand) -> Result<(), StoreError> {
         self.spend()?;
         self.inner.put_command(command)
+    }
+    fn purge(&mut self, purge: &Purge) -> Result<bool, StoreError> {
+        self.spend()?;
+        self.inner.purge(purge)
     }
     fn set_head(&mut self, head: &Head) -> Result<(), StoreError> {
         self.spend()?;

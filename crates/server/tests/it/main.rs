@@ -19,4 +19,5 @@ mod stats;
 mod store_contract;
 mod support;
 mod sync_pages;
+mod tidy;
 mod unfinished;

@@ -8,7 +8,9 @@ use gangway_domain::{
     rows::{Collection, ProductRow, Row},
     time::VenueTime,
 };
-use gangway_server::store::{AsOf, LinesOf, LoggedEvent, Store, StoreError, StoredCommand, View, sqlite::SqliteStore};
+use gangway_server::store::{
+    AsOf, Head, LinesOf, LoggedEvent, Purge, Store, StoreError, StoredCommand, Transaction, View, sqlite::SqliteStore,
+};
 use tempfile::TempDir;
 
 use crate::support::parts::{Bench, founding, open};
@@ -50,6 +52,7 @@ store_contract!(sqlite: Sqlite;
     a_row_that_left_the_sync_set_is_still_stored,
     a_known_command_can_not_be_stored_twice,
     lines_come_newest_first,
+    the_log_is_trimmed_by_whole_commands_and_never_at_its_head,
 );
 
 fn product(id: &str, price: i64) -> ProductRow {
@@ -263,6 +266,36 @@ fn lines_come_newest_first<F: Factory>() {
     let transaction = bench.store.begin().expect("a transaction");
     let slice = transaction.slice(&Needs { transaction: Some(line.id.clone()), ..Needs::default() }).expect("a slice");
     assert!(slice.transaction(&line.id).is_some() && slice.sold() && slice.session(&line.session_id).is_some());
+}
+
+fn the_log_is_trimmed_by_whole_commands_and_never_at_its_head<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    let mut transaction = store.begin().expect("a transaction");
+    for (seq, last, emitted_at) in
+        [(1, 1, 10), (2, 2, 10), (3, 7, 20), (4, 7, 20), (5, 7, 20), (6, 7, 20), (7, 7, 20), (8, 8, 30), (9, 9, 30)]
+    {
+        transaction.append(&LoggedEvent { emitted_at: VenueTime(emitted_at), ..event(seq, last) }).expect("logged");
+    }
+    let head = transaction.head().expect("a head");
+    let names = |seq, full_seq| Head { seq, full_seq, ..head.clone() };
+    transaction.set_head(&names(9, 9)).expect("set");
+    let never = VenueTime(i64::MIN);
+    let before =
+        |moment| Purge { outcomes_before: never, moments_before: never, events_before: VenueTime(moment), limit: 3 };
+    assert_eq!(transaction.trimmed().expect("read"), 0);
+    let step = |transaction: &mut dyn Transaction, moment| {
+        let found = transaction.purge(&before(moment)).expect("a step");
+        (found, transaction.trimmed().expect("read"))
+    };
+    let log = transaction.as_mut();
+    assert_eq!(step(log, 10), (false, 0), "nothing is older");
+    assert_eq!(step(log, 100), (true, 2), "a command is not cut in two");
+    assert_eq!(step(log, 20), (false, 2), "and goes when all of it is old");
+    assert_eq!(step(log, 100), (true, 7), "at once, if it is larger than a step");
+    log.set_head(&names(9, 8)).expect("set");
+    assert_eq!(step(log, 100), (false, 7), "the last event that `full` sees stays");
+    log.set_head(&names(9, 9)).expect("set");
+    assert_eq!((step(log, 100), step(log, 100)), ((true, 8), (false, 8)), "the head's event stays");
 }
 
 #[test]

@@ -95,6 +95,12 @@ impl View for SqliteView<'_> {
         Ok(events)
     }
 
+    fn trimmed(&self) -> Result<Seq, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT min(seq) FROM events")?;
+        let first: Option<i64> = statement.query_row([], |row| row.get(0))?;
+        Ok(first.map(seq).transpose()?.map_or(0, |first| first.saturating_sub(1)))
+    }
+
     fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT id FROM events WHERE seq = ?1")?;
         Ok(statement.query_row([integer(seq)?], |row| row.get(0)).optional()?.map(EventId))

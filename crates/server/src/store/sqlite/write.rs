@@ -9,9 +9,9 @@ use gangway_domain::{
 };
 use rusqlite::{OptionalExtension, params};
 
-use super::{damaged, integer, slice, time};
+use super::{damaged, integer, purge, slice, time};
 use crate::store::{
-    AsOf, Head, LinesOf, LoggedEvent, StoreError, StoredCommand, StoredRow, Transaction, View,
+    AsOf, Head, LinesOf, LoggedEvent, Purge, StoreError, StoredCommand, StoredRow, Transaction, View,
     sqlite::read::{SqliteView, table},
 };
 
@@ -77,6 +77,10 @@ impl View for SqliteTransaction<'_> {
 
     fn events_after(&self, after: Seq, limit: usize) -> Result<Vec<LoggedEvent>, StoreError> {
         self.seen().events_after(after, limit)
+    }
+
+    fn trimmed(&self) -> Result<Seq, StoreError> {
+        self.seen().trimmed()
     }
 
     fn event_id(&self, seq: Seq) -> Result<Option<EventId>, StoreError> {
@@ -239,6 +243,10 @@ impl Transaction for SqliteTransaction<'_> {
                 command.outcome,
             ])?;
         Ok(())
+    }
+
+    fn purge(&mut self, purge: &Purge) -> Result<bool, StoreError> {
+        purge::purge(&self.inner, &self.head()?, purge)
     }
 
     fn set_head(&mut self, head: &Head) -> Result<(), StoreError> {

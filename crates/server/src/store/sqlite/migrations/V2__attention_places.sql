@@ -27,3 +27,7 @@ DROP TABLE corrections;
 ALTER TABLE corrections_2 RENAME TO corrections;
 CREATE INDEX corrections_of_session ON corrections (session_id);
 CREATE INDEX corrections_in_sync ON corrections (id) WHERE in_sync = 1;
+
+-- What nobody needs any more is found by its age.
+CREATE INDEX desk_bands_by_time ON desk_bands (effective_at);
+CREATE INDEX places_ended ON places (json_extract(row, '$.grantedAt')) WHERE in_sync = 0;
