@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createI18n, type Language } from "./setup";
 import { type Names, told } from "./told";
@@ -64,4 +65,14 @@ test.each<[string, string, Parameters<typeof told>[1]]>([
 ])("%s", (english, spanish, command) => {
   const say = (language: Language) => told(createI18n(language).t, command, NAMES, language);
   expect([say("en"), say("es")]).toEqual([english, spanish]);
+});
+
+test("never throws, whatever a command holds", () => {
+  const field = fc.constantFrom("type", "barcodeId", "products", "lines", "product", "changes", "productId");
+  const { t } = createI18n("en");
+  fc.assert(
+    fc.property(fc.dictionary(field, fc.anything()), (command) => {
+      expect(told(t, command, NAMES, "en")).not.toBe("");
+    }),
+  );
 });

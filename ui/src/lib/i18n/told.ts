@@ -1,10 +1,8 @@
 import type { TFunction } from "i18next";
 import { spokenDuration } from "../duration";
 
-interface Told {
-  type: string;
-  [field: string]: unknown;
-}
+/** A command as it was written down, by whom and however: nothing about its fields is sure. */
+type Told = Readonly<Record<string, unknown>>;
 
 /** What this desk knows of the ids that a command carries. */
 export interface Names {
@@ -23,7 +21,7 @@ const TAIL = 10;
 export function told(t: TFunction, command: Told, names: Names, locale: string): string {
   const line = names.line(command.transactionId);
   const isRefund = command.type === "transaction.correct" && command.status === "refunded" && line;
-  const key = isRefund ? "refund" : command.type.replace(".", "_");
+  const key = isRefund ? "refund" : String(command.type).replace(".", "_");
   return t(`told.${key}`, {
     defaultValue: t("told.other"),
     what: line ? amount(t, line.quantity, line.product.name) : wares(t, command, names, locale),
@@ -43,22 +41,21 @@ function amount(t: TFunction, quantity: number, name: string): string {
   return quantity === 1 ? name : t("told.amount", { quantity, name });
 }
 
-interface Sold {
-  id: unknown;
-  quantity: number;
+function recordsIn(value: unknown): Told[] {
+  return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
-function soldIn({ products, lines }: Told): Sold[] {
-  const entries = Array.isArray(products) ? products : Array.isArray(lines) ? lines : [];
-  return entries.map(({ id, productId, quantity }) => ({ id: id ?? productId, quantity: Number(quantity) }));
+function isRecord(value: unknown): value is Told {
+  return typeof value === "object" && value !== null;
 }
 
 /** What was sold: all the time in one, then the extras. */
 function wares(t: TFunction, command: Told, names: Names, locale: string): string {
   let seconds = 0;
   const said: string[] = [];
-  for (const { id, quantity } of soldIn(command)) {
-    const product = names.product(id);
+  for (const { id, productId, quantity: sold } of [command.products, command.lines].flatMap(recordsIn)) {
+    const product = names.product(id ?? productId);
+    const quantity = Number(sold) || 1;
     if (product?.timeValueSeconds) seconds += product.timeValueSeconds * quantity;
     else if (product) said.push(amount(t, quantity, product.name));
   }
@@ -68,9 +65,8 @@ function wares(t: TFunction, command: Told, names: Names, locale: string): strin
 }
 
 function bandsOf({ barcodeId, lines }: Told): string[] {
-  if (typeof barcodeId === "string") return [barcodeId];
-  const codes = Array.isArray(lines) ? lines.map((line) => String(line.barcodeId)) : [];
-  return [...new Set(codes)];
+  const codes = [barcodeId, ...recordsIn(lines).map((line) => line.barcodeId)];
+  return [...new Set(codes.filter((code) => typeof code === "string"))];
 }
 
 function bands(t: TFunction, codes: readonly string[]): string {
@@ -79,6 +75,7 @@ function bands(t: TFunction, codes: readonly string[]): string {
 }
 
 function nameOf({ product, changes, productId }: Told, names: Names): string | undefined {
-  const fields = (product ?? changes) as { name?: unknown } | undefined;
-  return names.product(productId)?.name ?? (typeof fields?.name === "string" ? fields.name : undefined);
+  const fields = product ?? changes;
+  const name = isRecord(fields) ? fields.name : undefined;
+  return names.product(productId)?.name ?? (typeof name === "string" ? name : undefined);
 }
