@@ -11,8 +11,8 @@ pub fn workspace_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The path of a program of the workspace: next to the running test, in its profile. Server and console
-/// are built first, once a test run, so that no test looks at an older program.
+/// The path of a program of the workspace: next to the running test or program, in its profile. Server and
+/// console are built first, once a test run, so that no test looks at an older program.
 ///
 /// # Panics
 /// It can't be built, or is not there.
@@ -25,9 +25,8 @@ pub fn binary(name: &str) -> PathBuf {
         let built = build.current_dir(workspace_root()).status();
         assert!(built.is_ok_and(|status| status.success()), "the programs under test can't be built");
     });
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/test").to_owned();
-    let path = profile.join(name);
-    assert!(path.is_file(), "{} is not there: cargo build --workspace --bins", path.display());
-    path
+    let running = std::env::current_exe().expect("a program has a path");
+    // target/PROFILE/deps/test, or target/PROFILE/torture
+    let path = running.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    path.unwrap_or_else(|| panic!("{name} is not there: cargo build --workspace --bins"))
 }

@@ -1,11 +1,14 @@
 //! `gangway-console` as a process: JSON lines in and out.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    collections::HashMap,
+    ffi::OsString,
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    process::{ChildStdin, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -13,19 +16,74 @@ use tempfile::TempDir;
 
 use crate::{
     binaries::binary,
+    launch::{Launch, Process},
     server::{collect, signal},
-    wait::until,
+    wait::{PATIENCE, until},
 };
 
 /// A running console; killed when dropped.
 pub struct ConsoleProcess {
-    child: Child,
+    process: Process,
     stdin: ChildStdin,
-    lines: Arc<Mutex<Vec<Value>>>,
+    output: Arc<Output>,
     stderr: Arc<Mutex<String>>,
     dir: PathBuf,
     next_id: u64,
     _folder: Option<TempDir>,
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// The process has ended.
+    Ended,
+    /// The process is there and says nothing.
+    TooLong,
+}
+
+/// What it has written so far.
+#[derive(Default)]
+struct Output {
+    said: Mutex<Said>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    /// By the id of the request; taken by who waits for it.
+    answers: HashMap<String, Value>,
+    pushes: Vec<Value>,
+    ended: bool,
+}
+
+impl Output {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what is read until the end.
+    fn read(&self, from: impl Read) {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let value: Value = serde_json::from_str(&line).unwrap_or(Value::String(line));
+            let mut said = self.said();
+            match value["id"].as_str().map(str::to_owned) {
+                Some(id) => drop(said.answers.insert(id, value)),
+                None => said.pushes.push(value),
+            }
+            drop(said);
+            self.changed.notify_all();
+        }
+        self.said().ended = true;
+        self.changed.notify_all();
+    }
+
+    fn answer(&self, id: &str, patience: Duration) -> Result<Value, Silence> {
+        let waits = |said: &mut Said| !said.answers.contains_key(id) && !said.ended;
+        let waited = self.changed.wait_timeout_while(self.said(), patience, waits);
+        let (mut said, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let ended = said.ended;
+        said.answers.remove(id).ok_or(if ended { Silence::Ended } else { Silence::TooLong })
+    }
 }
 
 impl ConsoleProcess {
@@ -39,24 +97,21 @@ impl ConsoleProcess {
 
     /// Starts one for `server` on `dir`, which outlives it.
     pub fn start_on(dir: &Path, server: &str) -> Self {
-        let mut command = Command::new(binary("gangway-console"));
-        command.args(["--server", server, "--data-dir"]).arg(dir);
-        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = spawned.expect("it starts");
+        Self::launch(dir, server, &Launch::plain())
+    }
+
+    /// Starts one for `server` on `dir` in another way.
+    pub fn launch(dir: &Path, server: &str, launch: &Launch) -> Self {
+        let arguments = ["--server", server, "--data-dir"].map(OsString::from);
+        let arguments = [&arguments[..], &[dir.as_os_str().to_owned()]].concat();
+        let mut process = launch.spawn(&binary("gangway-console"), &arguments, Stdio::piped());
         let stderr = Arc::new(Mutex::new(String::new()));
-        collect(child.stderr.take().expect("piped"), stderr.clone());
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let (stdout, into) = (child.stdout.take().expect("piped"), lines.clone());
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let value = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                if let Ok(mut lines) = into.lock() {
-                    lines.push(value);
-                }
-            }
-        });
-        let stdin = child.stdin.take().expect("piped");
-        Self { child, stdin, lines, stderr, dir: dir.to_owned(), next_id: 0, _folder: None }
+        collect(process.child.stderr.take().expect("piped"), stderr.clone());
+        let output = Arc::new(Output::default());
+        let (stdout, into) = (process.child.stdout.take().expect("piped"), output.clone());
+        thread::spawn(move || into.read(stdout));
+        let stdin = process.child.stdin.take().expect("piped");
+        Self { process, stdin, output, stderr, dir: dir.to_owned(), next_id: 0, _folder: None }
     }
 
     /// Its data folder.
@@ -69,32 +124,31 @@ impl ConsoleProcess {
         self.stderr.lock().map(|text| text.clone()).unwrap_or_default()
     }
 
-    /// Sends one line of any text.
-    pub fn send(&mut self, line: &str) {
-        writeln!(self.stdin, "{line}").expect("it reads");
-    }
-
-    /// The first line that it wrote and that `wanted` takes.
-    pub fn line(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        until(what, || self.lines.lock().ok()?.iter().find(|line| wanted(line)).cloned())
-    }
-
     /// All pushes so far.
     pub fn pushes(&self) -> Vec<Value> {
-        let lines = self.lines.lock().map(|lines| lines.clone()).unwrap_or_default();
-        lines.into_iter().filter(|line| line["push"].is_string()).collect()
+        self.output.said().pushes.iter().filter(|line| line["push"].is_string()).cloned().collect()
     }
 
     /// One request, and its answer.
     pub fn request(&mut self, op: &str, fields: Value) -> Value {
+        let asked = fields.clone();
+        self.ask(op, fields, PATIENCE)
+            .unwrap_or_else(|silence| panic!("{op} {asked}: {silence:?}; it said {}", self.stderr()))
+    }
+
+    /// One request, and its answer, from a console that may have ended or stand still.
+    ///
+    /// # Errors
+    /// There was none within `patience`.
+    pub fn ask(&mut self, op: &str, fields: Value, patience: Duration) -> Result<Value, Silence> {
         self.next_id += 1;
         let id = format!("t{}", self.next_id);
         let mut request = json!({ "id": id, "op": op });
         if let (Some(request), Some(fields)) = (request.as_object_mut(), fields.as_object()) {
             request.extend(fields.clone());
         }
-        self.send(&request.to_string());
-        self.line(&format!("the answer to {request}; it said {}", self.stderr()), |line| line["id"] == *id)
+        writeln!(self.stdin, "{request}").map_err(|_| Silence::Ended)?;
+        self.output.answer(&id, patience)
     }
 
     /// The data of a query key.
@@ -141,21 +195,19 @@ impl ConsoleProcess {
         })
     }
 
+    /// How its process ended, if it has, as after a strike from elsewhere.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.ended()
+    }
+
     /// Ends it without warning.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 
     /// Asks it to end (SIGTERM) and waits for it.
     pub fn stop(&mut self) -> ExitStatus {
-        signal(self.child.id(), "TERM");
-        until("the console's end", || self.child.try_wait().ok().flatten())
-    }
-}
-
-impl Drop for ConsoleProcess {
-    fn drop(&mut self) {
-        self.kill();
+        signal(self.process.child.id(), "TERM");
+        until("the console's end", || self.process.ended())
     }
 }

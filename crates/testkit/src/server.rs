@@ -1,9 +1,11 @@
 //! `gangway-server serve` as a process.
 
 use std::{
+    ffi::OsString,
     io::{BufRead, BufReader, Read},
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -12,11 +14,15 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{binaries::binary, wait::until};
+use crate::{
+    binaries::binary,
+    launch::{Launch, Process},
+    wait::until,
+};
 
 /// A running server on a free port of loopback, open (`--insecure-open`); killed when dropped.
 pub struct ServerProcess {
-    child: Child,
+    process: Process,
     base: String,
     ready: Value,
     dir: PathBuf,
@@ -56,26 +62,39 @@ impl ServerProcess {
     /// # Panics
     /// It does not say that it is ready.
     pub fn start_on(dir: &Path, listen: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(binary("gangway-server"));
-        command.args(["serve", "--listen", listen, "--data-dir"]).arg(dir).args(arguments);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        Self::launch(dir, listen, arguments, &Launch::plain()).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Starts one on `dir` at `listen` in another way; one that may be struck before it is ready.
+    ///
+    /// # Errors
+    /// It did not say that it is ready, and what it said instead.
+    pub fn launch(dir: &Path, listen: &str, arguments: &[&str], launch: &Launch) -> Result<Self, String> {
+        let mut all: Vec<OsString> = ["serve", "--listen", listen, "--data-dir"].map(OsString::from).to_vec();
+        all.push(dir.into());
+        all.extend(arguments.iter().map(OsString::from));
+        let mut process = launch.spawn(&binary("gangway-server"), &all, Stdio::null());
         let stderr = Arc::new(Mutex::new(String::new()));
-        collect(child.stderr.take().expect("piped"), stderr.clone());
+        collect(process.child.stderr.take().expect("piped"), stderr.clone());
         let mut line = String::new();
-        let read = BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line);
+        let read = BufReader::new(process.child.stdout.take().expect("piped")).read_line(&mut line);
         let said = || stderr.lock().map(|text| text.clone()).unwrap_or_default();
-        let ready: Value = match read {
-            Ok(_) => serde_json::from_str(&line).unwrap_or_else(|_| panic!("no ready line but {line:?}; {}", said())),
-            Err(error) => panic!("no ready line: {error}; {}", said()),
-        };
+        read.map_err(|error| format!("no ready line: {error}; {}", said()))?;
+        let ready: Value =
+            serde_json::from_str(&line).map_err(|_| format!("no ready line but {line:?}; {}", said()))?;
         let base = format!("http://{}", ready["listen"].as_str().expect("an address"));
-        Self { child, base, ready, dir: dir.to_owned(), stderr, _folder: None }
+        Ok(Self { process, base, ready, dir: dir.to_owned(), stderr, _folder: None })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        let listens = self.ready["listen"].as_str().and_then(|text| text.parse().ok());
+        listens.expect("an address")
     }
 
     /// The ready line.
@@ -90,7 +109,7 @@ impl ServerProcess {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.child.id()
     }
 
     /// What it has logged so far.
@@ -136,6 +155,16 @@ impl ServerProcess {
         answer.json
     }
 
+    /// The head of its snapshot: `{epoch, seq, stateHash, …}`. None: no answer.
+    pub fn snapshot_head(&self) -> Option<Value> {
+        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
+        let agent: ureq::Agent = config.build().into();
+        let mut response = agent.get(format!("{}/api/sync/snapshot", self.base)).call().ok()?;
+        let mut line = String::new();
+        BufReader::new(response.body_mut().as_reader()).read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+
     /// Makes a product and returns it.
     pub fn product(&self, name: &str, price: f64, time_value_seconds: Option<u32>) -> Value {
         let body = serde_json::json!({ "name": name, "price": price, "category": "c", "timeValueSeconds": time_value_seconds });
@@ -144,22 +173,20 @@ impl ServerProcess {
         answer.json
     }
 
+    /// How its process ended, if it has, as after a strike from elsewhere.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.ended()
+    }
+
     /// Ends it without warning.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 
     /// Asks it to end (SIGTERM) and waits for it.
     pub fn stop(&mut self) -> ExitStatus {
-        signal(self.child.id(), "TERM");
-        until("the server's end", || self.child.try_wait().ok().flatten())
-    }
-}
-
-impl Drop for ServerProcess {
-    fn drop(&mut self) {
-        self.kill();
+        signal(self.process.child.id(), "TERM");
+        until("the server's end", || self.process.ended())
     }
 }
 
