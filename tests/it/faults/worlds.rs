@@ -1,0 +1,98 @@
+//! Clocks that are wrong, and what only a machine of its own can do.
+
+use gangway_testkit::FakeClock;
+use serde_json::{Value, json};
+
+use super::{
+    floor::{Floor, Setup, gate},
+    pool::Ran,
+};
+
+cells! { "worlds",
+    wall_clock_is_an_hour_ahead => || wrong_clock(3_600),
+    wall_clock_is_a_day_behind => || wrong_clock(-86_400),
+    wall_clock_steps_while_it_runs => stepping_clock,
+}
+
+/// How far apart two desks may show the same timer: they are asked after each other.
+const TIMER_TOLERANCE_S: i64 = 5;
+
+fn remaining(floor: &mut Floor, desk: usize, band: &str) -> i64 {
+    let sessions = floor.desks[desk].console.query(&["activeSessions"]);
+    let session = sessions.as_array().into_iter().flatten().find(|session| session["barcodeId"] == band).cloned();
+    session.expect("the band is there")["remainingSeconds"].as_i64().expect("seconds")
+}
+
+fn same_timers(floor: &mut Floor, band: &str) {
+    floor.desks[1].sees(band, "playing");
+    let (here, there) = (remaining(floor, 0, band), remaining(floor, 1, band));
+    assert!(
+        (here - there).abs() <= TIMER_TOLERANCE_S,
+        "{here} s at the desk with the wrong clock, {there} s beside it"
+    );
+}
+
+fn wrong_clock(seconds: i64) -> Ran {
+    let clock = match FakeClock::ahead_by(seconds) {
+        Ok(clock) => clock,
+        Err(why) => return Ran::Skipped(why),
+    };
+    let mut floor = Floor::with(vec![Setup { clock: Some(&clock), ..Setup::default() }, Setup::default()]);
+    let offset = floor.desks[0].console.status()["clockOffsetMs"].as_i64().expect("an offset");
+    assert!((offset + seconds * 1_000).abs() < 60_000, "it is under the wrong clock: {offset} ms");
+    let band = floor.sell_and_board(0);
+    same_timers(&mut floor, &band);
+    // Offline, and started again without the server: the wrong clock is still known to be wrong.
+    floor.server.kill();
+    floor.desks[0].notices();
+    floor.acknowledged(0, &gate("pause", &band));
+    floor.desks[0].restart();
+    floor.acknowledged(0, &gate("play", &band));
+    floor.restart_server();
+    for desk in &mut floor.desks {
+        desk.comes_back();
+    }
+    let other = floor.sell_and_board(0);
+    floor.desks[1].sees(&other, "playing");
+    floor.acknowledged(1, &gate("pause", &other));
+    let audit = floor.check();
+    assert!(audit.rejected.is_empty(), "{audit}");
+    same_moments(&floor);
+    Ran::Whole
+}
+
+/// Every line was sold today and not an hour from now.
+fn same_moments(floor: &Floor) {
+    let lines = floor.server.get("/api/transactions?limit=200");
+    let stats = floor.server.get("/api/dashboard/stats");
+    let lines = lines.as_array().map_or(0, Vec::len);
+    assert_eq!(stats["totalTransactions"], json!(lines), "all were sold today: {stats}");
+}
+
+fn stepping_clock() -> Ran {
+    let clock = match FakeClock::ahead_by(0) {
+        Ok(clock) => clock,
+        Err(why) => return Ran::Skipped(why),
+    };
+    let mut floor = Floor::with(vec![Setup { clock: Some(&clock), ..Setup::default() }, Setup::default()]);
+    let bands: Vec<String> = [7_200, -90_000, 0]
+        .into_iter()
+        .map(|seconds| {
+            clock.set(seconds);
+            let band = floor.sell_and_board(0);
+            same_timers(&mut floor, &band);
+            band
+        })
+        .collect();
+    for band in &bands {
+        floor.acknowledged(0, &gate("pause", band));
+    }
+    let audit = floor.check();
+    assert!(audit.rejected.is_empty(), "{audit}");
+    let flagged: Vec<Value> =
+        floor.ledger.taps().iter().map(|tap| floor.server.get(&format!("/api/commands/{}", tap.id))).collect();
+    let flagged: Vec<&Value> = flagged.iter().filter(|outcome| outcome["flags"] != json!([])).collect();
+    assert!(flagged.is_empty(), "no moment was implausible: {flagged:?}");
+    same_moments(&floor);
+    Ran::Whole
+}
