@@ -57,6 +57,49 @@ fn a_tap_in_the_window_reaches_the_venue_and_a_tap_elsewhere_the_window() {
 }
 
 #[test]
+fn what_was_sold_and_boarded_without_a_server_outlives_the_window_and_reaches_the_other_desk() {
+    let data = TempDir::new().expect("a folder");
+    let mut server = ServerProcess::start_on(data.path(), "127.0.0.1:0", &["--insecure-open"]);
+    let hour = server.product("One hour", 12.5, Some(3600));
+    let at = server.base().to_owned();
+    let (here, there) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    window::run(async {
+        let elsewhere = Window::open(there.path(), &["--server", &at]).await;
+        elsewhere.press(r#"[data-testid="nav-monitor"]"#).await;
+        let window = Window::open(here.path(), &["--server", &at]).await;
+        window.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
+        assert!(server.stop().success(), "{}", server.stderr());
+        window.sees(r#"[data-testid="sync-light"][data-link="offline"]"#).await;
+
+        window.enters(r#"[data-testid="band-input"]"#, "B-104").await;
+        window.press(&format!(r#"[data-testid="product-tile"][data-product-id={}]"#, hour["id"])).await;
+        window.press(r#"[data-testid="charge"]"#).await;
+        window.sees(r#"[data-testid="checkin-answer"][data-kind="saved"]"#).await;
+        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-status="waiting"] [data-testid="pending-mark"]"#).await;
+        window.enters(r#"[data-testid="gate-input"]"#, "B-104").await;
+        window.sees(r#"[data-testid="gate-answer"][data-outcome="go"][data-saved="offline"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-status="playing"] [data-testid="pending-mark"]"#).await;
+        window.kill();
+
+        let window = Window::open(here.path(), &["--server", &at]).await;
+        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-status="playing"] [data-testid="pending-mark"]"#).await;
+        let listen = at.strip_prefix("http://").expect("an address");
+        server = ServerProcess::start_on(data.path(), listen, &["--insecure-open"]);
+        elsewhere.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="playing"]"#).await;
+        elsewhere.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
+        window.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-status="playing"]:not(:has([data-testid="pending-mark"]))"#).await;
+        window.close().await;
+        elsewhere.close().await;
+    });
+    let sold = server.get("/api/transactions/barcode/B-104");
+    assert_eq!(sold.as_array().map(Vec::len), Some(1), "{sold}");
+    assert_eq!(server.get("/api/sessions/status/B-104")["status"], "playing");
+}
+
+#[test]
 fn a_first_run_asks_for_the_venue_and_the_second_remembers_it() {
     let folder = TempDir::new().expect("a folder");
     window::run(async {

@@ -22,7 +22,7 @@ pub(crate) struct Window {
     page: WebDriver,
     folder: PathBuf,
     // Dropped in this order: the driver takes the window along, and both need the display.
-    _driver: Driver,
+    driver: Driver,
     _display: Display,
 }
 
@@ -59,7 +59,7 @@ impl Window {
         wanted.set("webkitgtk:browserOptions", browser).expect("JSON");
         let page = WebDriver::new(format!("http://127.0.0.1:{}", driver.port), wanted).await;
         let page = page.unwrap_or_else(|error| panic!("no window: {error}; {}", driver.said()));
-        Self { page, folder: folder.to_owned(), _driver: driver, _display: display }
+        Self { page, folder: folder.to_owned(), driver, _display: display }
     }
 
     /// Waits until something that `css` finds is there and shows.
@@ -114,6 +114,15 @@ impl Window {
         until("the window's end", || File::open(&lock).ok()?.try_lock().ok());
     }
 
+    /// Ends the program as a power cut does.
+    pub(crate) fn kill(self) {
+        signal(self.driver.window(), "KILL");
+        let lock = self.folder.join("gangway.lock");
+        until("the window's end", || File::open(&lock).ok()?.try_lock().ok());
+        // Closing what is gone would take the driver two minutes.
+        self.page.leak().expect("it was not closed");
+    }
+
     async fn text(&self) -> String {
         match self.page.find(By::Tag("body")).await {
             Ok(body) => body.text().await.unwrap_or_default(),
@@ -139,6 +148,19 @@ impl Driver {
         let driver = Self { process, port, log };
         until("WebKitWebDriver", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
         driver
+    }
+
+    /// The process of the window that it opened.
+    fn window(&self) -> u32 {
+        let own = self.process.id().to_string();
+        let is_child = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // `pid (name) state ppid …`; a name may hold anything.
+            stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)) == Some(own.as_str())
+        };
+        let processes = std::fs::read_dir("/proc").expect("a /proc").flatten();
+        let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.find(is_child).expect("the driver has a window")
     }
 
     fn said(&self) -> String {
