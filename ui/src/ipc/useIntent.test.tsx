@@ -109,6 +109,13 @@ describe("an intent", () => {
     expect(ipc.calls.filter(({ name }) => name === "settled")).toEqual([]);
   });
 
+  test("is saved at once while a backlog is sent before it", async () => {
+    ipc.holdAnswers(true);
+    ipc.setLink({ drain: { total: 5_000, left: 1_790 } });
+    expect(await tell(ipc, play("B-108"))).toMatchObject({ kind: "saved", offline: false });
+    expect(ipc.calls.filter(({ name }) => name === "settled")).toEqual([]);
+  });
+
   test("says that the server is being asked when only the server can answer", async () => {
     ipc.holdAnswers("awaiting");
     const onAsking = vi.fn();

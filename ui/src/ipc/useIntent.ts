@@ -81,18 +81,19 @@ async function fateOf(ipc: Ipc, accepted: Accepted, sending: Sending): Promise<O
   if (accepted.state === "rejected") return refused(accepted.rejection);
   const { commandId, awaiting = false } = accepted;
   if (awaiting) sending.onAsking?.();
-  const offline = !awaiting && (await isOffline(ipc));
+  const { offline, behind } = await howItStands(ipc);
   const saved: Outcome = { kind: "saved", commandId, offline, awaiting };
-  const word = offline ? null : await heard(ipc, commandId, PATIENCE_MS).catch(() => null);
+  const isQuick = awaiting || !(offline || behind);
+  const word = isQuick ? await heard(ipc, commandId, PATIENCE_MS).catch(() => null) : null;
   if (word === null && sending.onLate) void waitLonger(ipc, commandId, sending);
   return word ?? saved;
 }
 
-/** Without a link nobody waits for an answer that can't come. */
-async function isOffline(ipc: Ipc): Promise<boolean> {
+/** Nobody waits for an answer that can't come, or that comes after thousands of others. */
+async function howItStands(ipc: Ipc): Promise<{ offline: boolean; behind: boolean }> {
   return ipc.status().then(
-    ({ link }) => link === "offline" || link === "connecting",
-    () => false,
+    ({ link, drain }) => ({ offline: link === "offline" || link === "connecting", behind: !!drain }),
+    () => ({ offline: false, behind: false }),
   );
 }
 

@@ -132,9 +132,11 @@ describe("Gate", () => {
     await act(async () => ipc.setLink({ link: "offline", offlineSince: null }));
     await type(user, "B-108");
     await answered("go", "GO30:00 leftB-108No link to the server. Saved on this desk, and sent by itself.");
-    expect(within(await row("B-108")).getByText("not yet sent")).toBeInTheDocument();
+    await waitFor(async () =>
+      expect(within(await row("B-108")).getByText("not yet sent")).toBeInTheDocument(),
+    );
     await act(async () => ipc.setLink({ link: "live" }));
-    expect(within(await row("B-108")).queryByText("not yet sent")).toBeNull();
+    await waitFor(async () => expect(within(await row("B-108")).queryByText("not yet sent")).toBeNull());
   });
 
   test("a full venue can be overruled with a reason, under a new id", async () => {
