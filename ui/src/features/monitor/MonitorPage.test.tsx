@@ -85,6 +85,19 @@ describe("Monitor", () => {
     expect(codes()).not.toContain("B-108");
   });
 
+  test("marks what is not sent yet, in words for whoever hears the tile too", async () => {
+    const { ipc } = await openApp("/monitor");
+    await screen.findAllByTestId("monitor-tile");
+    await act(async () => {
+      ipc.setLink({ link: "offline" });
+      await ipc.execute({ type: "session.play", barcodeId: "B-108" }, "command-1");
+    });
+    const tile = await screen.findByRole("link", { name: "B-108, In flight, not yet sent, 30:00" });
+    expect(tile).toHaveTextContent("not yet sent");
+    await act(async () => ipc.setLink({ link: "live" }));
+    await waitFor(() => expect(screen.queryByTestId("pending-mark")).toBeNull());
+  });
+
   test("nothing moves under a finger that is down", async () => {
     const { ipc } = await openApp("/monitor");
     await screen.findAllByTestId("monitor-tile");
