@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use gangway_domain::command::AttentionAction;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::{
@@ -35,6 +36,7 @@ use crate::{
         push::{self, Push},
         rules::{Op, Update},
     },
+    resolve,
     status::{Device, FoundBy, Freshness, SyncStatus},
     sync::{
         driver::{Driver, Running},
@@ -47,6 +49,8 @@ use crate::{
 const NEWS: usize = 256;
 /// Orders to the supervisor that may wait.
 const ORDERS: usize = 64;
+/// How long the server may take to say who has seen a command.
+const SEEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the tasks may take to end.
 const END_TIMEOUT: Duration = Duration::from_millis(1_500);
 
@@ -84,6 +88,17 @@ pub struct Answer {
     pub data: Value,
     /// How old it is.
     pub freshness: Freshness,
+}
+
+/// The way of a command, and who has seen what it changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenFate {
+    /// Its way so far.
+    #[serde(flatten)]
+    pub fate: Fate,
+    /// Desks that have applied it; none where that is not known.
+    pub seen_by: Option<u64>,
 }
 
 /// A console. Cheap to clone; all clones are the same one.
@@ -176,6 +191,14 @@ impl Console {
             let data = serde_json::to_value(core.status()).unwrap_or_default();
             return Answer { data, freshness: core.view().freshness() };
         }
+        if key.topics() == [Topic::Commands] {
+            let newest = core.with_outbox(|outbox| outbox.newest()).unwrap_or_else(|error| {
+                tracing::error!(%error, "the outbox can't be read");
+                Vec::new()
+            });
+            let data = serde_json::to_value(newest).unwrap_or_default();
+            return Answer { data, freshness: core.view().freshness() };
+        }
         let view = core.view();
         // A key that may name a visit or a band is the first of them that there is.
         let mut answers = key.topics().iter().filter_map(|topic| core.data(&view, topic));
@@ -257,6 +280,39 @@ impl Console {
     pub fn fate(&self, command_id: &str) -> Result<Option<Fate>, ConsoleError> {
         let id = command_id.parse().map_err(|_| ConsoleError::InvalidCommandId)?;
         Ok(self.inner.core.with_outbox(|outbox| outbox.fate(id))?)
+    }
+
+    /// The way of a command so far, and how many desks have seen what it changed, if there is a link to ask.
+    ///
+    /// # Errors
+    /// `invalid_command_id`, `unknown_command`, `disk`.
+    pub async fn fate_seen(&self, command_id: &str) -> Result<SeenFate, ConsoleError> {
+        let id = command_id.parse().map_err(|_| ConsoleError::InvalidCommandId)?;
+        let fate = self.fate(command_id)?.ok_or(ConsoleError::UnknownCommand)?;
+        let core = &self.inner.core;
+        let seen_by = if core.view().can_send() {
+            let asked = tokio::time::timeout(SEEN_TIMEOUT, core.rest.command(id)).await;
+            let result = asked.ok().and_then(Result::ok).flatten();
+            result.and_then(|result| result.get("seenBy").and_then(Value::as_u64))
+        } else {
+            None
+        };
+        Ok(SeenFate { fate, seen_by })
+    }
+
+    /// Does with an entry of the attention list what a person chose: gives its command again as of now, records the
+    /// money that it means, or closes it. Answers the entry with its `resolution`.
+    ///
+    /// # Errors
+    /// `unknown_entry`, `not_ready`, `invalid_request`, `invalid_command` (a reason is missing), `disk`, and the code
+    /// of a rejection where this desk knows that the command can't be done now either; nothing was taken.
+    pub async fn resolve(
+        &self,
+        entry_id: &str,
+        action: AttentionAction,
+        reason: Option<String>,
+    ) -> Result<Value, ConsoleError> {
+        resolve::resolve(&self.inner.core, entry_id, action, reason).await
     }
 
     /// How the console stands. Looks at the cache file too.

@@ -1,5 +1,6 @@
 //! What a caller is told when something can't be done. Every code of the console is made here.
 
+use gangway_domain::rejection::Rejection;
 use thiserror::Error;
 
 use crate::{cache::CacheError, outbox::OutboxError};
@@ -31,6 +32,9 @@ pub enum ConsoleError {
     /// There is no such operation.
     #[error("There is no operation {0:?}.")]
     UnknownOp(String),
+    /// The venue's own no, said by this desk.
+    #[error("{0}")]
+    Rejected(Rejection),
     /// No attention entry has that id.
     #[error("There is no entry with that id.")]
     UnknownEntry,
@@ -57,6 +61,7 @@ impl ConsoleError {
             Self::InvalidKey(_) => "invalid_key",
             Self::InvalidRequest(_) => "invalid_request",
             Self::UnknownOp(_) => "unknown_op",
+            Self::Rejected(rejection) => rejection.code(),
             Self::UnknownEntry => "unknown_entry",
             Self::NotSettled => "not_settled",
             Self::Disk(_) => "disk",

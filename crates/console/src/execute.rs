@@ -88,24 +88,24 @@ struct Wanted {
 }
 
 /// What became of a tap.
-enum Tap {
+pub(crate) enum Tap {
+    /// Nothing is known of the venue yet.
     NotReady,
     /// The desk's own no.
     No(Rejection),
     /// It is on disk, or was before.
     Taken {
+        /// What the outbox says.
         taken: Taken,
+        /// Only the server can say GO.
         awaiting: bool,
     },
 }
 
 /// Takes a command; see [`crate::Console::execute`].
 pub(crate) async fn execute(core: &Arc<Core>, request: ExecuteRequest) -> Result<Executed, ConsoleError> {
-    let wanted = read(core, request)?;
-    let id = wanted.id.to_string();
-    let desk = core.clone();
-    // Whoever asked may go away meanwhile: what is on disk is shown and sent all the same.
-    let tap = core.outbox_blocking(move |outbox| take(&desk, outbox, wanted)).await?;
+    let (id, tap) = tap(core, request).await?;
+    let id = id.to_string();
     Ok(match tap {
         Tap::NotReady => return Err(ConsoleError::NotReady),
         Tap::No(rejection) => Executed {
@@ -126,6 +126,16 @@ pub(crate) async fn execute(core: &Arc<Core>, request: ExecuteRequest) -> Result
             Executed { command_id: id, state: CommandState::Pending, rejection: None, awaiting }
         }
     })
+}
+
+/// Takes a command, or says why not.
+pub(crate) async fn tap(core: &Arc<Core>, request: ExecuteRequest) -> Result<(CommandId, Tap), ConsoleError> {
+    let wanted = read(core, request)?;
+    let id = wanted.id;
+    let desk = core.clone();
+    // Whoever asked may go away meanwhile: what is on disk is shown and sent all the same.
+    let tap = core.outbox_blocking(move |outbox| take(&desk, outbox, wanted)).await?;
+    Ok((id, tap))
 }
 
 fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {

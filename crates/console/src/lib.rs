@@ -17,14 +17,16 @@ pub mod net;
 pub mod outbox;
 pub mod overlay;
 pub mod query;
+mod resolve;
 mod shown;
 pub mod status;
 pub mod sync;
 
-pub use console::{Answer, Console, Options, Ports};
+pub use console::{Answer, Console, Options, Ports, SeenFate};
 pub use error::{ConsoleError, OpenError};
 pub use execute::{ExecuteRequest, Executed, Force};
-pub use outbox::{CommandState, Fate};
+pub use gangway_domain::command::AttentionAction;
+pub use outbox::{CommandState, Fate, Told};
 pub use query::{
     key::QueryKey,
     push::{Push, PushedOp, PushedUpdate},

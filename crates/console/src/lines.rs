@@ -1,6 +1,7 @@
 //! The lines: requests in, answers and pushes out.
 
 use gangway_console::{Console, ConsoleError, ExecuteRequest, QueryKey};
+use gangway_domain::command::AttentionAction;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use tokio::{
@@ -146,6 +147,14 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
     struct Named {
         command_id: String,
     }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Resolve {
+        entry_id: String,
+        action: AttentionAction,
+        #[serde(default)]
+        reason: Option<String>,
+    }
     match op {
         "execute" => {
             let executed = console.execute(read::<ExecuteRequest>(line)?).await?;
@@ -161,12 +170,17 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
             Ok(json!({}))
         }
         "status" => fields(&console.status()),
-        "command" => {
-            let fate = console.fate(&read::<Named>(line)?.command_id)?;
-            fields(&fate.ok_or(ConsoleError::UnknownCommand)?)
+        "command" => fields(&console.fate_seen(&read::<Named>(line)?.command_id).await?),
+        "attention" => {
+            let key = QueryKey::parse(vec!["attention".to_owned()])?;
+            // Before the first snapshot nothing is known, and nothing is wrong.
+            let entries = Some(console.query(&key).data).filter(|data| !data.is_null());
+            Ok(json!({ "entries": entries.unwrap_or_else(|| json!([])) }))
         }
-        "attention" => Ok(json!({ "entries": [] })),
-        "resolve" => Err(ConsoleError::UnknownEntry),
+        "resolve" => {
+            let Resolve { entry_id, action, reason } = read(line)?;
+            Ok(json!({ "entry": console.resolve(&entry_id, action, reason).await? }))
+        }
         "shutdown" => Ok(json!({})),
         other => Err(ConsoleError::UnknownOp(other.chars().take(64).collect())),
     }

@@ -3,6 +3,7 @@
 
 use gangway_domain::{
     ids::{CommandId, Epoch},
+    rows::PlaceRow,
     time::VenueTime,
     venue::Venue,
 };
@@ -12,9 +13,11 @@ use crate::{
     outbox::{OutboxError, Outcome, Unseen},
     overlay::{Answered, Confirmed, Entry, Touched},
     query::{
+        key::Topic,
         rules::{Given, Op, Update},
         touched,
     },
+    status::PlacesStatus,
     sync::state::Held,
 };
 
@@ -33,6 +36,14 @@ impl View {
         self.overlay.clear(venue);
         self.overlay.begin(venue, entries, self.held.as_ref().map(|held| &held.position), now);
         venue.keep_totals(now);
+    }
+
+    /// The places of `device`: those that it may still fill, and those that a pending play of it spends.
+    pub(crate) fn places(&self, device: &str) -> PlacesStatus {
+        let own = |place: &&PlaceRow| place.device_id.as_str() == device && !place.written_off;
+        let free = self.venue.as_ref().map_or(0, |venue| venue.places().filter(own).count());
+        let spent = self.overlay.spent_places();
+        PlacesStatus { held: free + spent, spent }
     }
 
     /// Confirmed rows replace all; the commands that were read from the outbox go on top of them.
@@ -81,6 +92,12 @@ impl Core {
         };
         self.show(touched::updates(&touched), None);
         self.tapped.notify_one();
+        self.commands_moved();
+    }
+
+    /// The way of a command of this desk goes on: who looks at it asks again.
+    pub(crate) fn commands_moved(&self) {
+        self.show(vec![Update { topic: Topic::Commands, op: Op::Invalidate { fallback: false } }], None);
         self.status_moved();
     }
 
@@ -98,6 +115,7 @@ impl Core {
             touched
         };
         self.show(touched::updates(&touched), None);
+        self.commands_moved();
     }
 
     /// These queries look otherwise, because of an event that arrived at `since_us` or of nothing of the kind.

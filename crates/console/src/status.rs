@@ -62,6 +62,15 @@ pub struct Device {
     pub name: Option<String>,
 }
 
+/// Places that a desk may fill without asking (`sync.md` rule 21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PlacesStatus {
+    /// All that it was lent.
+    pub held: usize,
+    /// Those of them that it has filled, and the server has not heard of.
+    pub spent: usize,
+}
+
 /// `status` of `contract.md`, and what the window shows beside it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -76,8 +85,12 @@ pub struct SyncStatus {
     pub head: Option<Seq>,
     /// Commands that do not show yet.
     pub pending: u64,
+    /// When the oldest of them was tapped.
+    pub oldest_pending_at: Option<String>,
     /// Entries that a person must look at.
-    pub attention: u64,
+    pub attention: usize,
+    /// Places that are lent to this desk.
+    pub places: PlacesStatus,
     /// The server's clock minus this desk's.
     pub clock_offset_ms: i64,
     /// How far off that may be.

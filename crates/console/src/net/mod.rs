@@ -15,9 +15,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::{
-    ids::{Epoch, EventId, Position, Seq},
+    ids::{CommandId, Epoch, EventId, Position, Seq},
     time::VenueTime,
 };
 use serde_json::Value;
@@ -215,4 +215,10 @@ pub trait Rest: Send + Sync + 'static {
 
     /// `POST /api/commands` with that body; the answer's `results` as JSON.
     fn commands(&self, body: String) -> BoxFuture<'_, Result<Vec<Value>, RestError>>;
+
+    /// `GET /api/commands/:commandId`; none where the server has no outcome of it. Only for people: an edge that
+    /// does not have it says none.
+    fn command(&self, _id: CommandId) -> BoxFuture<'_, Result<Option<Value>, RestError>> {
+        std::future::ready(Ok(None)).boxed()
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use gangway_domain::ids::DeviceId;
+use gangway_domain::ids::{CommandId, DeviceId};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -94,6 +94,16 @@ impl Http {
         Ok(())
     }
 
+    async fn get_command(&self, id: CommandId) -> Result<Option<Value>, RestError> {
+        let url = self.url(&format!("/api/commands/{id}"));
+        let response = send(self.client.get(url).timeout(ANSWER_TIMEOUT)).await?;
+        if response.status() == StatusCode::NOT_FOUND && is_json(&response) {
+            return Ok(None);
+        }
+        let text = text(accepted(response).await?).await?;
+        serde_json::from_str(&text).map(Some).map_err(|error| RestError::Malformed(error.to_string()))
+    }
+
     async fn post_commands(&self, body: String) -> Result<Vec<Value>, RestError> {
         #[derive(Deserialize)]
         struct Results {
@@ -124,6 +134,10 @@ impl Rest for Http {
 
     fn commands(&self, body: String) -> BoxFuture<'_, Result<Vec<Value>, RestError>> {
         self.post_commands(body).boxed()
+    }
+
+    fn command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Value>, RestError>> {
+        self.get_command(id).boxed()
     }
 }
 

@@ -20,6 +20,7 @@
 //! The file is never thrown away: one that can't be read stops the start, with a sentence that says so.
 
 mod migrate;
+mod newest;
 mod places;
 mod schema;
 pub mod sender;
@@ -39,6 +40,7 @@ use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
+pub use newest::Told;
 pub use store::Outbox;
 pub use unseen::Unseen;
 

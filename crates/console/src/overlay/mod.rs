@@ -258,6 +258,12 @@ impl Overlay {
         self.kept.values().next().map(|kept| kept.entry.tapped_at)
     }
 
+    /// How many of them show and spend a lent place.
+    pub fn spent_places(&self) -> usize {
+        let spends = |kept: &&Kept| kept.standing == Standing::Shown && kept.entry.place.is_some();
+        self.kept.values().filter(spends).count()
+    }
+
     /// All of them, in order.
     pub fn entries(&self) -> Vec<Entry> {
         self.kept.values().map(|kept| kept.entry.clone()).collect()

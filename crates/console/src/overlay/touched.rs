@@ -29,7 +29,7 @@ pub struct Touched {
 
 impl Touched {
     /// `row` looks otherwise, is new, or is no more.
-    pub(super) fn note(&mut self, row: &Row) {
+    pub fn note(&mut self, row: &Row) {
         match row {
             Row::Session(row) => {
                 self.sessions.insert(row.id.clone());

@@ -15,7 +15,7 @@ use gangway_domain::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::key::Topic;
+use super::{attention, key::Topic};
 use crate::overlay::Overlay;
 
 /// Lines in an answer, as the server's own list has at most.
@@ -24,7 +24,7 @@ pub const LINES_MAX: usize = 200;
 pub const HISTORY_MAX: usize = 100;
 
 /// The data of `topic` at `now`, with the rows in question marked; none where the rows do not have it (a display's
-/// cart, the link's status).
+/// cart, the link's status, the way of commands).
 pub fn compute(topic: &Topic, venue: &Venue, overlay: &Overlay, now: VenueTime) -> Option<Value> {
     let mut data = unmarked(topic, venue, now)?;
     if !overlay.is_empty() {
@@ -54,6 +54,7 @@ fn mark(topic: &Topic, data: &mut Value, overlay: &Overlay) {
         | Topic::DaySeries
         | Topic::Cart
         | Topic::SyncStatus
+        | Topic::Commands
         | Topic::EveryHistory => {}
     }
 }
@@ -85,8 +86,8 @@ fn unmarked(topic: &Topic, venue: &Venue, now: VenueTime) -> Option<Value> {
         Topic::Transactions => to_value(&newest(venue, venue.transactions(), LINES_MAX)),
         Topic::QueueDisplay => to_value(&queue::display_queue(venue, now)),
         Topic::DaySeries => to_value(&curves::day_series(venue, now)),
-        Topic::Attention => Some(json!([])),
-        Topic::Cart | Topic::SyncStatus | Topic::EveryHistory => None,
+        Topic::Attention => to_value(&attention::entries(venue)),
+        Topic::Cart | Topic::SyncStatus | Topic::Commands | Topic::EveryHistory => None,
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Topic {
     Cart,
     /// What a person must look at.
     Attention,
+    /// The way of this desk's newest commands.
+    Commands,
     /// The link and the cache.
     SyncStatus,
 }
@@ -58,6 +60,7 @@ impl Topic {
             Self::DaySeries => "daySeries",
             Self::Cart => "cart",
             Self::Attention => "attention",
+            Self::Commands => "commands",
             Self::SyncStatus => "syncStatus",
         }
     }
@@ -106,6 +109,7 @@ impl QueryKey {
             ["daySeries"] => vec![Topic::DaySeries],
             ["cart"] => vec![Topic::Cart],
             ["attention"] => vec![Topic::Attention],
+            ["commands"] => vec![Topic::Commands],
             ["syncStatus"] => vec![Topic::SyncStatus],
             _ => {
                 let shown: String = parts.join(", ").chars().take(120).collect();

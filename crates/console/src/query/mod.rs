@@ -5,6 +5,7 @@
 //! [`push`] sends at most one message a frame, of the keys that somebody looks at.
 
 pub mod answer;
+pub mod attention;
 pub mod coalesce;
 pub mod key;
 pub mod push;

@@ -1,6 +1,7 @@
 //! The console's behaviour over its ports: a venue in memory stands in for the server, its network and its
 //! clock, so that what goes wrong goes wrong on purpose.
 
+mod attention;
 mod bad_input;
 mod catching_up;
 mod commands;
@@ -9,6 +10,7 @@ mod laws;
 mod network;
 mod offline;
 mod outbox_file;
+mod overlay;
 mod program;
 mod pushes;
 mod support;

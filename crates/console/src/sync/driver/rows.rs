@@ -1,13 +1,13 @@
 //! The rows: committed to the cache, shown in the view, and turned into updates of queries.
 
-use gangway_domain::{band::BarcodeId, event::EventName, ids::SessionId, venue::Venue};
+use gangway_domain::{band::BarcodeId, event::EventName, ids::SessionId, rows::Change, venue::Venue};
 use serde_json::Value;
 
 use super::Driver;
 use crate::{
     cache::{Cache, CacheError},
     core::View,
-    overlay::Confirmed,
+    overlay::{Confirmed, Touched},
     query::{
         key::Topic,
         rules::{self, Given, Known, Op, Update},
@@ -28,32 +28,24 @@ impl Driver {
             Ok(hashes) => hashes,
             Err(error) => return self.cache_failed(&error),
         };
-        let mut changes = Vec::new();
-        let mut unreadable = 0;
-        for change in events(units).flat_map(|event| &event.changes) {
-            match change.typed() {
-                Ok(change) => changes.extend(change),
-                Err(error) => {
-                    tracing::warn!(%error, "a row of the log can't be read");
-                    unreadable += 1;
-                }
-            }
-        }
+        let (changes, unreadable) = typed(units);
         let commands: Vec<_> = events(units).filter_map(|event| event.command_id).collect();
-        let (touched, pending) = {
+        let (of_rows, touched, pending) = {
             let mut view = self.core.view_mut();
             let pending = !view.overlay.is_empty();
+            let of_rows = touched_by_rows(units, view.venue.as_ref());
             let confirmed = Confirmed { changes: &changes, commands: &commands, at: &held.position };
             let touched = view.confirm(confirmed, now);
             view.held = Some(held.clone());
             view.hash = hashes.last().map(|(_, hash)| hash.clone());
             view.last_sync_at = Some(now);
-            (touched, pending)
+            (of_rows, touched, pending)
         };
         if unreadable > 0 {
             self.core.desk().metrics.link.unreadable_rows += unreadable;
         }
         self.show_events(units, pending);
+        self.show(touched::updates(&of_rows), pending);
         self.core.show(touched::updates(&touched), None);
         self.core.fates_changed();
         Input::Applied { hashes }
@@ -66,8 +58,10 @@ impl Driver {
             let view = self.core.view();
             for event in events(units) {
                 match event.known() {
-                    // Rows that changed without an event of their own, or with one of a newer server.
-                    None | Some(EventName::Rows) => updates.extend(self.everything()),
+                    // An event of a newer server.
+                    None => updates.extend(self.everything()),
+                    // Rows that changed without an event of their own say themselves what they touch.
+                    Some(EventName::Rows) => {}
                     Some(name) if payload::check(name, &event.payload).is_ok() => {
                         updates.extend(rules::updates(name, &event.payload, &KnownRows(&view)));
                     }
@@ -160,6 +154,33 @@ impl Driver {
         let held = cache.as_ref().and_then(|cache| cache.held().ok().flatten());
         Input::ApplyFailed { held }
     }
+}
+
+/// The rows of `units`, and how many of them this version can't read.
+fn typed(units: &[Unit]) -> (Vec<Change>, u64) {
+    let mut changes = Vec::new();
+    let mut unreadable = 0;
+    for change in events(units).flat_map(|event| &event.changes) {
+        match change.typed() {
+            Ok(change) => changes.extend(change),
+            Err(error) => {
+                tracing::warn!(%error, "a row of the log can't be read");
+                unreadable += 1;
+            }
+        }
+    }
+    (changes, unreadable)
+}
+
+/// What rows without an event of their own change, with the rows before them.
+fn touched_by_rows(units: &[Unit], venue: Option<&Venue>) -> Touched {
+    let mut touched = Touched::default();
+    let of_rows = events(units).filter(|event| event.known() == Some(EventName::Rows));
+    for change in of_rows.flat_map(|event| &event.changes).filter_map(|change| change.typed().ok().flatten()) {
+        let before = venue.and_then(|venue| venue.row(change.collection, &change.id));
+        before.iter().chain(&change.row).for_each(|row| touched.note(row));
+    }
+    touched
 }
 
 fn events(units: &[Unit]) -> impl Iterator<Item = &LoggedEvent> {

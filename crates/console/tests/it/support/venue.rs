@@ -394,6 +394,18 @@ impl Rest for FakeVenue {
         .boxed()
     }
 
+    fn command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Value>, RestError>> {
+        async move {
+            let state = self.state();
+            let mut result = state.outcomes.get(&id.to_string()).cloned();
+            if let Some(result) = &mut result {
+                result["seenBy"] = json!(state.links.len());
+            }
+            Ok(result)
+        }
+        .boxed()
+    }
+
     fn commands(&self, body: String) -> BoxFuture<'_, Result<Vec<Value>, RestError>> {
         async move {
             let mut state = self.state();

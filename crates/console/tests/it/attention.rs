@@ -1,0 +1,212 @@
+//! What a person must look at: what the venue refused is taken back from the screen and put on the list, and the list
+//! is settled by commands, with a link or without.
+
+use std::time::Duration;
+
+use gangway_console::{AttentionAction, Console, ExecuteRequest, PushedOp};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Desk, FakeVenue,
+    desk::key,
+    until,
+    venue::{checkin, product, session},
+};
+
+async fn offline(desk: &Desk, venue: &FakeVenue) {
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+}
+
+async fn online(desk: &Desk, venue: &FakeVenue) {
+    venue.set_online(true);
+    desk.until_live().await;
+    until("all is answered", || desk.status()["pending"] == 0).await;
+}
+
+/// A venue and a desk that let a band in which another desk had sent home meanwhile.
+async fn refused_play() -> (FakeVenue, Desk, String) {
+    let (venue, hour) = FakeVenue::with_hour();
+    venue.state().raises_attention = true;
+    venue.execute(&checkin("B-1", &hour));
+    let desk = Desk::live(&venue).await;
+    offline(&desk, &venue).await;
+    desk.execute(&session("play", "B-1")).await.expect("taken");
+    assert_eq!(desk.data(&["playerSession", "B-1"])["isActive"], json!(true));
+    venue.execute(&session("end", "B-1"));
+    online(&desk, &venue).await;
+    until("it is on the list", || desk.data(&["attention"]).as_array().is_some_and(|list| list.len() == 1)).await;
+    (venue, desk, hour)
+}
+
+fn entry_id(desk: &Desk) -> String {
+    desk.data(&["attention"])[0]["id"].as_str().expect("an entry").to_owned()
+}
+
+async fn settle(console: &Console, id: &str, action: AttentionAction, reason: &str) -> Result<Value, String> {
+    let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+    console.resolve(id, action, reason).await.map_err(|error| error.code().to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_venue_refused_goes_back_and_comes_on_the_list() {
+    let (_venue, desk, _) = refused_play().await;
+    assert_eq!(desk.data(&["playerSession", "B-1"]), json!(null));
+    assert_eq!(desk.data(&["dashboardStats"])["activePlayers"], json!(0));
+    let entry = &desk.data(&["attention"])[0];
+    assert_eq!((&entry["kind"], &entry["rejection"]["code"]), (&json!("rejected"), &json!("unknown_band")), "{entry}");
+    assert_eq!(entry["command"]["type"], "session.play");
+    assert_eq!((&entry["money"], &entry["seconds"]), (&json!(null), &json!(null)));
+    assert_eq!(entry["choices"], json!(["redo", "dismiss"]));
+    assert!(entry["raisedAt"].is_string() && entry["commandId"].is_string());
+    assert_eq!(entry.get("pending"), None);
+    assert_eq!(desk.status()["attention"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_dismissed_without_a_link_and_later_everywhere() {
+    let (venue, desk, _) = refused_play().await;
+    let other = Desk::live(&venue).await;
+    let id = entry_id(&desk);
+    offline(&desk, &venue).await;
+    desk.console.subscribe("page", vec![key(&["attention"])]);
+    let mut pushes = desk.console.pushes();
+    let no_reason = settle(&desk.console, &id, AttentionAction::Dismiss, "").await;
+    assert_eq!(no_reason.expect_err("why"), "invalid_command");
+    let no_money = settle(&desk.console, &id, AttentionAction::Correct, "Paid").await;
+    assert_eq!(no_money.expect_err("nothing to correct"), "invalid_request");
+    let entry = settle(&desk.console, &id, AttentionAction::Dismiss, "Went home").await.expect("settled");
+    assert_eq!(entry["resolution"], json!({ "action": "dismiss", "reason": "Went home", "commandId": null }));
+    assert_eq!((desk.data(&["attention"]), &desk.status()["attention"]), (json!([]), &json!(0)));
+    let push = tokio::time::timeout(Duration::from_secs(5), pushes.recv()).await.expect("a push").expect("open");
+    assert_eq!(push.updates[0].op, PushedOp::Set { data: json!([]) });
+    assert_eq!(other.data(&["attention"]).as_array().map(Vec::len), Some(1));
+    online(&desk, &venue).await;
+    until("the other desk knows", || other.data(&["attention"]) == json!([])).await;
+    let again = settle(&desk.console, &id, AttentionAction::Dismiss, "Again").await;
+    assert_eq!(again.expect_err("settled"), "unknown_entry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_is_done_again_as_of_now_and_counts_once_however_many_do_it() {
+    let (venue, desk, hour) = refused_play().await;
+    let other = Desk::live(&venue).await;
+    let id = entry_id(&desk);
+    let too_early = settle(&desk.console, &id, AttentionAction::Redo, "").await;
+    assert_eq!(too_early.expect_err("the desk's own no"), "unknown_band");
+    assert_eq!(entry_id(&desk), id, "it stays on the list");
+    venue.execute(&checkin("B-1", &hour));
+    until("it is sold", || desk.bands() == ["B-1"] && other.bands() == ["B-1"]).await;
+    venue.set_online(false);
+    for desk in [&desk, &other] {
+        until("offline", || desk.fresh() == "stale").await;
+        let entry = settle(&desk.console, &id, AttentionAction::Redo, "").await.expect("done again");
+        assert!(entry["resolution"]["commandId"].is_string());
+        assert_eq!(desk.data(&["playerSession", "B-1"])["isActive"], json!(true));
+    }
+    online(&desk, &venue).await;
+    online(&other, &venue).await;
+    for desk in [&desk, &other] {
+        until("it is once", || desk.data(&["dashboardStats"])["activePlayers"] == json!(1)).await;
+    }
+    let plays = venue.state().log.iter().filter(|event| event["name"] == "session:play").count();
+    assert_eq!(plays, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_money_of_a_refused_sale_is_recorded() {
+    let (venue, hour) = FakeVenue::with_hour();
+    venue.state().raises_attention = true;
+    let mut socks = product("Socks", 2.0, None);
+    socks["product"]["required"] = json!(true);
+    venue.execute(&socks);
+    let desk = Desk::live(&venue).await;
+    offline(&desk, &venue).await;
+    desk.execute(&checkin("B-1", &hour)).await.expect("taken");
+    assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(12.5));
+    venue.execute(&json!({ "type": "settings.update", "changes": { "requiredProductsEnforced": true } }));
+    online(&desk, &venue).await;
+    until("it is on the list", || desk.status()["attention"] == 1).await;
+    assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(0));
+    let entry = &desk.data(&["attention"])[0];
+    assert_eq!((&entry["money"], &entry["seconds"]), (&json!(12.5), &json!(3_600)), "{entry}");
+    assert_eq!(entry["choices"], json!(["redo", "correct", "dismiss"]));
+    offline(&desk, &venue).await;
+    settle(&desk.console, &entry_id(&desk), AttentionAction::Correct, "Cash is in the till").await.expect("recorded");
+    assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(12.5), "at once");
+    online(&desk, &venue).await;
+    assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(12.5));
+    assert_eq!(desk.data(&["attention"]), json!([]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_desk_puts_on_the_list_itself_shows_at_once() {
+    let (venue, _) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    offline(&desk, &venue).await;
+    let raise = json!({ "type": "attention.raise", "kind": "clockStep", "message": "The clock was set." });
+    desk.execute(&raise).await.expect("taken");
+    let entry = &desk.data(&["attention"])[0];
+    assert_eq!((&entry["kind"], &entry["pending"]), (&json!("clockStep"), &json!(true)));
+    assert_eq!(entry["choices"], json!(["dismiss"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_command_that_can_not_be_read_is_on_the_list_and_stops_nothing() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    offline(&desk, &venue).await;
+    let bent = desk.execute(&checkin("B-1", &hour)).await.expect("taken");
+    desk.execute(&checkin("B-2", &hour)).await.expect("taken");
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    let file = rusqlite::Connection::open(folder.path().join("outbox.sqlite")).expect("the outbox");
+    file.execute("UPDATE commands SET command = '{\"type\":\"new.thing\"}' WHERE command_id = ?1", [&bent.command_id])
+        .expect("bent");
+    drop(file);
+    let console = crate::support::desk::open_in(folder.path(), &venue).expect("it starts");
+    let desk = Desk { folder, console };
+    assert_eq!(desk.bands(), ["B-2"]);
+    let entry = &desk.data(&["attention"])[0];
+    assert_eq!((&entry["kind"], &entry["pending"]), (&json!("unreadable"), &json!(true)), "{entry}");
+    let told = desk.data(&["commands"]);
+    assert_eq!(told.as_array().map(Vec::len), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_commands_and_who_has_seen_them_are_told() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    desk.console.subscribe("page", vec![key(&["commands"])]);
+    let mut pushes = desk.console.pushes();
+    let fate = desk.settle(&checkin("B-1", &hour)).await;
+    let push = tokio::time::timeout(Duration::from_secs(5), pushes.recv()).await.expect("a push").expect("open");
+    assert_eq!(push.updates[0].op, PushedOp::Invalidate);
+    for n in 0..120 {
+        desk.execute(&checkin(&format!("B-{n}"), &hour)).await.expect("taken");
+    }
+    let told = desk.data(&["commands"]);
+    assert_eq!(told.as_array().map(Vec::len), Some(100));
+    assert_eq!((&told[0]["command"]["barcodeId"], &told[0]["offline"]), (&json!("B-119"), &json!(false)));
+    assert!(told[0]["tappedAt"].is_string() && told[0]["state"].is_string());
+    let seen = desk.console.fate_seen(&fate.command_id).await.expect("a fate");
+    assert_eq!((seen.fate.state, seen.seen_by), (fate.state, Some(1)));
+    offline(&desk, &venue).await;
+    let unknown = desk.console.fate_seen(&fate.command_id).await.expect("a fate");
+    assert_eq!(serde_json::to_value(unknown).expect("JSON")["seenBy"], json!(null));
+    let none = desk.console.fate_seen("0190c6a0-0000-7000-8000-000000000009").await.expect_err("unknown");
+    assert_eq!(none.code(), "unknown_command");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_says_since_when_something_waits() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    assert_eq!(desk.status()["oldestPendingAt"], json!(null));
+    assert_eq!(desk.status()["places"], json!({ "held": 0, "spent": 0 }));
+    offline(&desk, &venue).await;
+    let request = ExecuteRequest::of(&checkin("B-1", &hour)).expect("a command");
+    let executed = desk.console.execute(request).await.expect("taken");
+    let fate = desk.console.fate(&executed.command_id).expect("read").expect("kept");
+    assert_eq!(desk.status()["oldestPendingAt"], json!(fate.tapped_at));
+}
