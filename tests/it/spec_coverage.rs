@@ -1,5 +1,6 @@
-//! `docs/spec-coverage.md` names a test for each sentence of the specification that asks for something; here
-//! is the test that those tests exist.
+//! Tables of the documentation name the tests that show what they say: `docs/spec-coverage.md` for each sentence of
+//! the specification, `docs/sync.md` for each rule of the protocol, `docs/faults.md` for each fault. Here is the test
+//! that those tests exist.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -48,20 +49,28 @@ fn ui_tests(source: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-#[test]
-fn each_test_that_the_coverage_table_names_exists() {
-    let table = fs::read_to_string(workspace_root().join(Path::new("docs/spec-coverage.md"))).expect("the table");
+/// Checks that each row of the tables in `document` names tests that exist; rows that begin with `head` are headings.
+fn check(document: &str, head: &str, at_least: usize) {
+    let text = fs::read_to_string(workspace_root().join(Path::new(document))).expect(document);
     let tests = tests();
     let mut rows = 0;
-    for line in
-        table.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-") && !line.starts_with("| Sentence"))
-    {
+    for line in text.lines().filter(|line| line.starts_with('|') && !line.starts_with("|-") && !line.starts_with(head)) {
         let named: Vec<_> = line.split('`').filter(|part| part.contains("::")).collect();
-        assert!(!named.is_empty(), "no test in: {line}");
+        assert!(!named.is_empty(), "{document}: no test in: {line}");
         for id in named {
-            assert!(tests.contains(id), "{id} does not exist ({line})");
+            assert!(tests.contains(id), "{document}: {id} does not exist ({line})");
         }
         rows += 1;
     }
-    assert!(rows >= 60, "the specification asks for more than {rows} things");
+    assert!(rows >= at_least, "{document} has more to show than {rows} things");
+}
+
+#[test]
+fn each_sentence_of_the_specification_names_tests_that_exist() {
+    check("docs/spec-coverage.md", "| Sentence", 60);
+}
+
+#[test]
+fn each_rule_of_the_protocol_names_tests_that_exist() {
+    check("docs/sync.md", "| Rule", 25);
 }
