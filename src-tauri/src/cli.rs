@@ -41,7 +41,7 @@ pub struct Cli {
 /// How the window looks at the start: for pictures of every view.
 #[derive(Debug, Clone, Default, Parser)]
 pub struct Look {
-    /// The view to open: checkin, gate, monitor, dashboard, products or settings
+    /// The view to open: checkin, gate, monitor, dashboard, products, settings, sync or attention
     #[arg(long, value_name = "NAME", hide = true, value_parser = word)]
     pub view: Option<String>,
     #[arg(long, value_name = "NAME", hide = true, value_parser = ["system", "light", "dark", "contrast"])]

@@ -17,6 +17,8 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
     tauri::generate_handler![
         app::app_info,
         command::execute,
+        command::fate,
+        command::resolve,
         command::settled,
         query::painted,
         query::query,

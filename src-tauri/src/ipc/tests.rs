@@ -64,6 +64,10 @@ fn before_a_venue_nothing_can_be_done() {
     assert_eq!(page.refusal("execute", play), "not_ready");
     let wait = json!({ "commandId": "0190f5fe-0000-7000-8000-000000000000", "timeoutMs": 10 });
     assert_eq!(page.refusal("settled", wait), "not_ready");
+    let fate = json!({ "commandId": "0190f5fe-0000-7000-8000-000000000000" });
+    assert_eq!(page.refusal("fate", fate), "not_ready");
+    let resolve = json!({ "entryId": "e", "action": "dismiss", "reason": "seen" });
+    assert_eq!(page.refusal("resolve", resolve), "not_ready");
     assert_eq!(page.refusal("status", json!({})), "not_ready");
 }
 
@@ -110,6 +114,8 @@ fn arguments_of_another_shape_are_refused_like_everything_else() {
         ("execute", json!({})),
         ("settled", json!({ "commandId": 7, "timeoutMs": 1 })),
         ("settled", json!({ "commandId": "x", "timeoutMs": 1.5 })),
+        ("fate", json!({})),
+        ("resolve", json!({ "entryId": "e", "action": "forget" })),
         ("choose_venue", json!([])),
     ];
     for (command, arguments) in calls {
