@@ -91,12 +91,51 @@ fn what_was_sold_and_boarded_without_a_server_outlives_the_window_and_reaches_th
         elsewhere.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
         window.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
         window.sees(r#"[data-testid="gate-row"][data-status="playing"]:not(:has([data-testid="pending-mark"]))"#).await;
+        window.press(r#"[data-testid="nav-sync"]"#).await;
+        window.press(r#"[data-testid="command"][data-state="settled"] > summary"#).await;
+        window.sees(r#"[data-testid="fate"] > li:nth-child(4)"#).await;
         window.close().await;
         elsewhere.close().await;
     });
     let sold = server.get("/api/transactions/barcode/B-104");
     assert_eq!(sold.as_array().map(Vec::len), Some(1), "{sold}");
     assert_eq!(server.get("/api/sessions/status/B-104")["status"], "playing");
+}
+
+#[test]
+fn a_play_that_the_venue_refuses_afterwards_needs_attention_until_it_is_closed_with_a_reason() {
+    let data = TempDir::new().expect("a folder");
+    let mut server = ServerProcess::start_on(data.path(), "127.0.0.1:0", &["--insecure-open"]);
+    let hour = server.product("One hour", 12.5, Some(3600));
+    let sale = json!({ "barcodeId": "B-104", "products": [{ "id": hour["id"], "quantity": 1 }] });
+    assert_eq!(server.call("POST", "/api/checkin", &sale).status, 201);
+    let at = server.base().to_owned();
+    let folder = TempDir::new().expect("a folder");
+    window::run(async {
+        let window = Window::open(folder.path(), &["--server", &at]).await;
+        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.sees(r#"[data-testid="gate-row"][data-barcode="B-104"]"#).await;
+        assert!(server.stop().success(), "{}", server.stderr());
+        window.sees(r#"[data-testid="sync-light"][data-link="offline"]"#).await;
+        window.enters(r#"[data-testid="gate-input"]"#, "B-104").await;
+        window.sees(r#"[data-testid="gate-answer"][data-outcome="go"][data-saved="offline"]"#).await;
+        window.close().await;
+
+        let listen = at.strip_prefix("http://").expect("an address");
+        server = ServerProcess::start_on(data.path(), listen, &["--insecure-open"]);
+        assert_eq!(server.call("POST", "/api/sessions/end", &json!({ "barcodeId": "B-104" })).status, 200);
+        let window = Window::open(folder.path(), &["--server", &at]).await;
+        window.sees(r#"[data-testid="attention-count"]"#).await;
+        window.press(r#"[data-testid="nav-attention"]"#).await;
+        window.sees(r#"[data-testid="attention-entry"][data-kind="rejected"]"#).await;
+        window.press(r#"[data-testid="attention-dismiss"]"#).await;
+        // Longer, and typed this fast, it would be a scan.
+        window.sees(r#"[data-testid="reason"]"#).await.send_keys("ill").await.expect("the field takes text");
+        window.press(r#"[data-testid="reason-yes"]"#).await;
+        window.sees(r#"[data-testid="nav-attention"]:not(:has([data-testid="attention-count"]))"#).await;
+        window.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
+        window.close().await;
+    });
 }
 
 #[test]
