@@ -286,7 +286,7 @@ impl Command {
             "attention.resolve" => read::<ResolveFields>(text)?.into_command()?,
             "place.writeOff" => {
                 let fields: WriteOffFields = read(text)?;
-                Self::PlaceWriteOff { device_id: fields.device_id, reason: fields.reason }
+                Self::PlaceWriteOff { device_id: fields.lost_device_id, reason: fields.reason }
             }
             other => return Err(InvalidCommand(format!("There is no command {:?}.", shorten(other)))),
         })

@@ -6,7 +6,7 @@ use std::{
 };
 
 use gangway_domain::{
-    ids::{CommandId, Epoch, EventId},
+    ids::{CommandId, Epoch, EventId, PlaceId},
     time::{Millis, SECOND_MS, VenueTime},
 };
 use uuid::Uuid;
@@ -31,6 +31,10 @@ pub trait Ids: Send + Sync {
     fn epoch(&self) -> Epoch;
     /// For a command that came without one.
     fn command_id(&self) -> CommandId;
+    /// For a place that is lent.
+    fn place_id(&self) -> PlaceId {
+        PlaceId(self.command_id().to_string())
+    }
     /// For a venue.
     fn venue_id(&self) -> String;
 }

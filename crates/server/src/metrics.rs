@@ -87,6 +87,11 @@ impl Metrics {
         });
     }
 
+    /// A play found only lent places, and desks were asked for theirs.
+    pub fn places_recalled(&self) {
+        with_local_recorder(&self.recorder, || counter!("gangway_place_recalls_total").increment(1));
+    }
+
     /// An HTTP call was answered. `route` is the pattern, never the path, which holds band codes.
     pub fn http(&self, method: &str, route: &str, status: u16, took: Duration) {
         let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];

@@ -165,7 +165,8 @@ impl ResolveFields {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WriteOffFields {
-    pub(super) device_id: DeviceId,
+    /// Not `deviceId`: that says who sends it.
+    pub(super) lost_device_id: DeviceId,
     #[serde(deserialize_with = "bounds::reason")]
     pub(super) reason: String,
 }

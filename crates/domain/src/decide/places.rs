@@ -41,9 +41,9 @@ pub(super) fn enter(draft: &mut Draft) -> Result<Option<Change>, Rejection> {
     Ok(spent)
 }
 
-/// `device` holds exactly `places` from now on.
+/// `device` holds exactly `places` from now on; one of them that was written off stays so.
 pub(super) fn lend(draft: &mut Draft, device: &DeviceId, places: &BTreeSet<PlaceId>) {
-    let of_device = draft.venue.places().filter(|place| place.device_id == *device && !place.written_off);
+    let of_device = draft.venue.places().filter(|place| place.device_id == *device);
     let held: BTreeSet<&PlaceId> = of_device.map(|place| &place.id).collect();
     let taken = held.iter().filter(|id| !places.contains(**id));
     let mut changes: Vec<Change> = taken.map(|id| Change::gone(Collection::Places, id.as_str())).collect();

@@ -54,6 +54,8 @@ const QUEUE_MAX: usize = 2 * BATCH;
 pub enum Notice {
     /// `cart:updated`, a JSON object.
     Cart(String),
+    /// `sync:lease`: desks are to say at once which places they hold.
+    Lease,
 }
 
 /// The dispatcher's task.
@@ -238,7 +240,24 @@ impl<E: Emitter> Dispatcher<E> {
     }
 
     fn push_notice(&self, turn: &mut Turn, notice: Notice) {
-        let Notice::Cart(payload) = notice;
+        let payload = match notice {
+            Notice::Cart(payload) => payload,
+            Notice::Lease => {
+                if let Ok(payload) = raw("{}".to_owned()) {
+                    let (name, room) = ("sync:lease", Profile::Lean);
+                    turn.queue.push(Packet {
+                        name,
+                        room,
+                        seq: None,
+                        payload,
+                        meta: None,
+                        committed_at: None,
+                        place: None,
+                    });
+                }
+                return;
+            }
+        };
         let place = self.emitted.borrow().clone();
         let meta = json!({ "epoch": place.epoch, "head": place.full_seq });
         self.push(&mut turn.queue, "cart:updated", Ok(payload), Some(to_json(&meta)));

@@ -5,7 +5,7 @@ use gangway_domain::{
     time::{Millis, VenueTime},
 };
 
-use super::Ports;
+use super::{Ports, lease};
 use crate::store::{Head, Store, StoreError};
 
 /// At most one new epoch in this time, so that nobody can make desks load snapshots without end.
@@ -47,6 +47,8 @@ pub fn start_epoch(
     let base = (head.seq == head_at_start).then(|| Position { epoch: head.epoch.clone(), seq: head.seq });
     let head = Head { epoch: ports.ids.epoch(), epoch_base: base, last_time: now, ..head };
     transaction.set_head(&head)?;
+    lease::hold_last_shares(transaction.as_mut(), ports)?;
+    let head = transaction.head()?;
     transaction.commit()?;
     Ok(Some(head))
 }

@@ -14,6 +14,7 @@ mod answer;
 mod attention;
 mod batch;
 mod epoch;
+mod lease;
 mod outcome;
 mod pricing;
 pub(crate) mod record;
@@ -34,6 +35,7 @@ use serde_json::Value;
 
 pub use batch::{Batch, execute_batches};
 pub use epoch::{EpochProof, start_epoch};
+pub use lease::{Lease, LeaseCall, Leases};
 pub use outcome::{Outcome, WireRejection};
 pub use record::seen_by_full;
 pub use tidy::tidy;
@@ -274,6 +276,10 @@ impl Work<'_> {
         let by_ms = self.request.occurred_at.map_or(0, |said| effective.at.since(said));
         flags.extend(effective.clamped.then_some(Flag::TimeClamped { by_ms }));
         record::bring_back(transaction, &mut events, &mut venue)?;
+        if let Command::PlaceWriteOff { device_id, .. } = command {
+            // Nor is it to be believed that it holds what it held, if this log is lost.
+            transaction.put_share(device_id, 0)?;
+        }
         let entry = self.flagged(&venue, &context, &events, &flags);
         events.iter().for_each(|event| venue.apply(&event.changes));
         // The entry goes first, so that what the profile `full` sees of the unit ends with its last event.
@@ -362,10 +368,21 @@ impl Work<'_> {
             device_id: self.request.device_id.clone(),
             staff_id: self.request.staff_id.clone(),
             occurred_at: self.request.occurred_at,
+            reason: self.reason(),
             effective_at: done.effective_at,
             stored_at: self.arrived,
             outcome: done.outcome.to_json()?,
         })
+    }
+}
+
+impl Work<'_> {
+    /// Why somebody overrode the venue.
+    fn reason(&self) -> Option<String> {
+        match &self.request.intent {
+            Intent::Command(Command::PlaceWriteOff { reason, .. }) => Some(reason.clone()),
+            Intent::Command(_) | Intent::Invalid { .. } => self.request.force.clone(),
+        }
     }
 }
 

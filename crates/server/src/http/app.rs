@@ -10,7 +10,7 @@ use gangway_domain::{
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{calls::Calls, error::ApiError, input::Caller, snapshot::Snapshots};
+use super::{calls::Calls, error::ApiError, input::Caller, lease::Desks, snapshot::Snapshots};
 use crate::{
     clock::{Clock, Ids},
     dispatcher::{Notice, mirror::SharedMirror},
@@ -46,6 +46,8 @@ pub struct App {
     pub open: bool,
     /// The calls in progress.
     pub calls: Arc<Calls>,
+    /// The desks that places are lent to.
+    pub desks: Arc<Desks>,
 }
 
 /// What a REST write was answered by the venue.
@@ -91,6 +93,7 @@ impl App {
 
     /// Executes commands in order and counts their outcomes.
     pub async fn execute_batch(&self, batch: Batch) -> Vec<Result<Executed, StoreError>> {
+        let _wanted = self.recall(&batch).await;
         let executed = self.store.execute_batch(batch).await;
         for executed in &executed {
             self.metrics.command(executed.as_ref().map_or("retry", |executed| executed.outcome.name()));

@@ -10,6 +10,7 @@ pub mod error;
 mod guard;
 mod health;
 pub mod input;
+pub mod lease;
 mod openapi;
 mod products;
 mod schema;
@@ -60,6 +61,7 @@ pub fn router(app: App, socket: SocketIoLayer, allowed: Origins) -> Router {
         .route("/api/cart/notify", post(venue::notify_cart))
         .route("/api/commands", post(commands::execute))
         .route("/api/commands/{commandId}", get(commands::outcome))
+        .route("/api/sync/lease", post(lease::lease))
         .route("/api/sync/events", get(sync::events))
         .route("/api/sync/snapshot", get(snapshot::snapshot))
         .route("/api/openapi.json", get(openapi::document))

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{checkin, commands, health, products, schema, sessions, snapshot, sync, transactions, venue};
+use super::{checkin, commands, health, lease, products, schema, sessions, snapshot, sync, transactions, venue};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ use super::{checkin, commands, health, products, schema, sessions, snapshot, syn
         commands::outcome,
         sync::events,
         snapshot::snapshot,
+        lease::lease,
         document,
         health::healthz,
         health::readyz,

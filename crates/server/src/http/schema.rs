@@ -116,6 +116,10 @@ shapes! {
     }
     /// What became of each.
     CommandResults { results: Vec<CommandResult> }
+    /// The places that a desk may still fill, those that its plays spend, and which answer it has.
+    LeaseCall { held: Vec<String>, spent: Vec<String>, turn: Option<String> }
+    /// The places that it may fill from now on, and the name of this answer.
+    Lease { places: Vec<String>, turn: String }
     /// A row as it stands after an event; null: gone from the sync set.
     Change { collection: String, id: String, row: Option<Value> }
     /// One event of the log.

@@ -1,7 +1,7 @@
 //! The sockets that are connected, how much each has not read yet, and how far each says that it is.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -183,6 +183,13 @@ impl Sockets {
         let table = self.lock();
         let of = table.entries.iter().filter(|(_, entry)| entry.profile == profile);
         of.map(|(sid, _)| sid.clone()).collect()
+    }
+
+    /// The desks whose sockets are in a room.
+    pub fn devices(&self, profile: Profile) -> BTreeSet<DeviceId> {
+        let table = self.lock();
+        let of = table.entries.values().filter(|entry| entry.profile == profile);
+        of.filter_map(|entry| entry.device_id.clone()).collect()
     }
 
     /// Gives a socket up: its connection breaks, and what it polls is refused.

@@ -107,6 +107,7 @@ impl Venue {
             snapshots: Arc::default(),
             open,
             calls: Arc::default(),
+            desks: Arc::default(),
         };
         let sweeper = Sweeper {
             store: self.store.clone(),

@@ -7,6 +7,8 @@
 pub mod sqlite;
 pub mod threads;
 
+use std::collections::BTreeMap;
+
 use gangway_domain::{
     decide::Needs,
     event::EventName,
@@ -112,6 +114,8 @@ pub struct StoredCommand {
     pub staff_id: Option<StaffId>,
     /// When the desk said that it was tapped.
     pub occurred_at: Option<VenueTime>,
+    /// Why, where a reason is asked for; such a command is kept for good.
+    pub reason: Option<String>,
     /// When it took effect.
     pub effective_at: VenueTime,
     /// When it was stored.
@@ -123,7 +127,7 @@ pub struct StoredCommand {
 /// What nobody needs any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purge {
-    /// Outcomes of commands that were given and stored before; ended places that were lent before.
+    /// Outcomes of commands that were given and stored before, but for those with a reason; ended places that were lent before.
     pub outcomes_before: VenueTime,
     /// Moments of desks' commands on bands before.
     pub moments_before: VenueTime,
@@ -253,6 +257,18 @@ pub trait Transaction: View {
     /// # Errors
     /// The store failed.
     fn put_desk_band(&mut self, device: &DeviceId, band: &str, at: VenueTime) -> Result<(), StoreError>;
+
+    /// How many places each desk was told to hold the last time, if any.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn shares(&self) -> Result<BTreeMap<DeviceId, u32>, StoreError>;
+
+    /// Remembers how many places a desk is told to hold.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_share(&mut self, device: &DeviceId, share: u32) -> Result<(), StoreError>;
 
     /// Stores a row, in the sync set; `json` is its canonical text.
     ///

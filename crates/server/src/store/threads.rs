@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{Head, Reader, Store, StoreError, View};
-use crate::execute::{self, Batch, EpochProof, Executed, Ports, Request};
+use crate::execute::{self, Batch, EpochProof, Executed, Lease, LeaseCall, Leases, Ports, Request};
 
 /// Readers beside the writer.
 const READERS: usize = 3;
@@ -39,6 +39,7 @@ type Reply = oneshot::Sender<Result<Vec<Result<Executed, StoreError>>, StoreErro
 enum Write {
     Execute(Batch, Reply),
     Epoch(EpochProof, oneshot::Sender<Result<Option<Head>, StoreError>>),
+    Lease(Box<LeaseCall>, oneshot::Sender<Result<Lease, StoreError>>),
     Tidy(oneshot::Sender<Result<bool, StoreError>>),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -146,8 +147,14 @@ impl StoreThreads {
             workers.spawn(format!("store-read-{index}"), read(store.reader()?, reads.clone()).boxed())?;
         }
         let (writer, writes) = mpsc::channel(WRITES_WAITING_MAX);
-        let thread =
-            WriterThread { store, ports, commits: commits.clone(), head_at_start: head.seq, last_epoch_at: None };
+        let thread = WriterThread {
+            store,
+            ports,
+            commits: commits.clone(),
+            head_at_start: head.seq,
+            last_epoch_at: None,
+            leases: Leases::default(),
+        };
         workers.spawn("store-write".to_owned(), thread.run(writes).boxed())?;
         Ok(Self { writer, reader, commits, workers })
     }
@@ -183,6 +190,14 @@ impl StoreThreads {
     /// The store failed.
     pub async fn start_epoch(&self, proof: EpochProof) -> Result<Option<Head>, StoreError> {
         self.write(|reply| Write::Epoch(proof, reply)).await
+    }
+
+    /// Says which places a desk may fill.
+    ///
+    /// # Errors
+    /// The store failed; nothing was promised.
+    pub async fn lease(&self, call: LeaseCall) -> Result<Lease, StoreError> {
+        self.write(|reply| Write::Lease(Box::new(call), reply)).await
     }
 
     /// Deletes a part of what nobody needs any more; says whether there may be more.
@@ -253,6 +268,7 @@ struct WriterThread {
     commits: Arc<Commits>,
     head_at_start: Seq,
     last_epoch_at: Option<VenueTime>,
+    leases: Leases,
 }
 
 impl WriterThread {
@@ -271,6 +287,9 @@ impl WriterThread {
                 Write::Execute(batch, reply) => next = self.execute(batch, reply, &mut writes),
                 Write::Epoch(proof, reply) => {
                     let _ = reply.send(self.start_epoch(&proof));
+                }
+                Write::Lease(call, reply) => {
+                    let _ = reply.send(self.lease(&call));
                 }
                 Write::Tidy(reply) => {
                     let _ = reply.send(execute::tidy(self.store.as_mut(), &self.ports));
@@ -310,6 +329,14 @@ impl WriterThread {
             let _ = reply.send(Ok(results));
         }
         next
+    }
+
+    fn lease(&mut self, call: &LeaseCall) -> Result<Lease, StoreError> {
+        let answered = self.leases.answer(self.store.as_mut(), &self.ports, call);
+        if let Some(lease) = answered.as_ref().ok().filter(|lease| lease.logged) {
+            self.commits.publish(lease.head);
+        }
+        answered
     }
 
     fn start_epoch(&mut self, proof: &EpochProof) -> Result<Option<Head>, StoreError> {

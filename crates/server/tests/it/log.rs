@@ -1,8 +1,11 @@
 //! Rows and log commit together; the log alone gives the rows, the hash and the figures.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use gangway_domain::{
@@ -111,6 +114,13 @@ impl Transaction for FailingTransaction<'_> {
     fn put_desk_band(&mut self, device: &DeviceId, band: &str, at: VenueTime) -> Result<(), StoreError> {
         self.spend()?;
         self.inner.put_desk_band(device, band, at)
+    }
+    fn shares(&self) -> Result<BTreeMap<DeviceId, u32>, StoreError> {
+        self.inner.shares()
+    }
+    fn put_share(&mut self, device: &DeviceId, share: u32) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_share(device, share)
     }
     fn put_row(&mut self, row: &Row, json: &str) -> Result<(), StoreError> {
         self.spend()?;

@@ -9,6 +9,7 @@ mod days;
 mod emission;
 mod flush;
 mod idempotency;
+mod leases;
 mod log;
 mod offline;
 mod openapi;

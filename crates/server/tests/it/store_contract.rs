@@ -231,6 +231,7 @@ fn a_known_command_can_not_be_stored_twice<F: Factory>() {
         device_id: None,
         staff_id: None,
         occurred_at: Some(VenueTime(1)),
+        reason: Some("it rained".to_owned()),
         effective_at: VenueTime(2),
         stored_at: VenueTime(3),
         outcome: "{}".to_owned(),

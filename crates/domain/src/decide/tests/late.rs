@@ -178,7 +178,7 @@ fn a_written_off_place_is_free_for_others_and_its_late_play_is_believed() {
     let mut bench = full("strict");
     bench.settings(0, r#"{"maxOccupancy":2}"#).expect("changed");
     bench.lend("d", &["p"]);
-    bench.ok(1, r#"{"type":"place.writeOff","deviceId":"d","reason":"It fell into the pool"}"#);
+    bench.ok(1, r#"{"type":"place.writeOff","lostDeviceId":"d","reason":"It fell into the pool"}"#);
     bench.gate(2, "play", "B").expect("there is room");
     bench.sell(2, "C", "Hour", 1);
     let named = |context| Context { place: Some(PlaceId::from("p")), ..context };
@@ -255,4 +255,15 @@ fn everyday_flags_need_nobody() {
     assert_eq!(attention::of_flags(&bench.venue, tapped, &none), None);
     let some = attention::of_flags(&bench.venue, tapped, &[Flag::NoChange, Flag::TimeClamped { by_ms: -9_000 }]);
     assert_eq!(some.map(|row| row.flags), Some(vec![Flag::TimeClamped { by_ms: -9_000 }]));
+}
+
+#[test]
+fn a_place_that_was_written_off_stays_so_until_its_desk_gives_it_up() {
+    let mut bench = Bench::new();
+    bench.lend("d", &["p", "q"]);
+    bench.ok(1, r#"{"type":"place.writeOff","lostDeviceId":"d","reason":"It fell into the pool"}"#);
+    bench.lend("d", &["p", "r"]);
+    let held: Vec<_> = bench.venue.places().map(|place| (place.id.0.clone(), place.written_off)).collect();
+    assert_eq!(held, [("p".to_owned(), true), ("r".to_owned(), false)]);
+    assert_eq!(bench.venue.lent(), 1);
 }

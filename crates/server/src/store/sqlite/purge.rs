@@ -11,7 +11,7 @@ pub(super) fn purge(connection: &Connection, head: &Head, purge: &Purge) -> Resu
     let Purge { outcomes_before, moments_before, events_before, limit } = *purge;
     // A desk whose clock was ahead gave a command after it was stored: it counts from then.
     let outcomes = "DELETE FROM commands WHERE rowid IN (SELECT rowid FROM commands
-                    WHERE stored_at < ?1 AND ifnull(occurred_at, stored_at) < ?1 LIMIT ?2)";
+                    WHERE stored_at < ?1 AND ifnull(occurred_at, stored_at) < ?1 AND reason IS NULL LIMIT ?2)";
     let moments = "DELETE FROM desk_bands WHERE rowid IN
                    (SELECT rowid FROM desk_bands WHERE effective_at < ?1 LIMIT ?2)";
     let places = "DELETE FROM places WHERE rowid IN (SELECT rowid FROM places

@@ -113,7 +113,7 @@ impl View for SqliteView<'_> {
 
     fn command(&self, id: CommandId) -> Result<Option<StoredCommand>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT fingerprint, kind, device_id, staff_id, occurred_at, effective_at, stored_at, outcome
+            "SELECT fingerprint, kind, device_id, staff_id, occurred_at, effective_at, stored_at, outcome, reason
              FROM commands WHERE command_id = ?1",
         )?;
         let found = statement.query_row([id.to_string()], |row| {
@@ -127,6 +127,7 @@ impl View for SqliteView<'_> {
                 effective_at: time(row.get(5)?),
                 stored_at: time(row.get(6)?),
                 outcome: row.get(7)?,
+                reason: row.get(8)?,
             })
         });
         Ok(found.optional()?)

@@ -1,5 +1,7 @@
 //! What a command writes, within its one transaction.
 
+use std::collections::BTreeMap;
+
 use gangway_domain::{
     decide::Needs,
     ids::{CommandId, DeviceId, EventId, ProductId, Seq, SessionId, TransactionId},
@@ -154,6 +156,21 @@ impl Transaction for SqliteTransaction<'_> {
         Ok(())
     }
 
+    fn shares(&self) -> Result<BTreeMap<DeviceId, u32>, StoreError> {
+        let mut statement = self.inner.prepare_cached("SELECT device_id, share FROM desks")?;
+        let shares = statement.query_map([], |row| Ok((DeviceId(row.get(0)?), row.get(1)?)))?;
+        Ok(shares.collect::<Result<_, _>>()?)
+    }
+
+    fn put_share(&mut self, device: &DeviceId, share: u32) -> Result<(), StoreError> {
+        let sql = match share {
+            0 => "DELETE FROM desks WHERE device_id = ?1 AND ?2 = 0",
+            _ => "INSERT INTO desks (device_id, share) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET share = ?2",
+        };
+        self.inner.prepare_cached(sql)?.execute(params![device.as_str(), share])?;
+        Ok(())
+    }
+
     fn put_row(&mut self, row: &Row, json: &str) -> Result<(), StoreError> {
         let (sql, session_id, transaction_id) = match row {
             Row::Session(session) => return self.put_session(session, json),
@@ -228,8 +245,8 @@ impl Transaction for SqliteTransaction<'_> {
         self.inner
             .prepare_cached(
                 "INSERT INTO commands
-                 (command_id, fingerprint, kind, device_id, staff_id, occurred_at, effective_at, stored_at, outcome)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 (command_id, fingerprint, kind, device_id, staff_id, occurred_at, effective_at, stored_at, outcome,
+                 reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?
             .execute(params![
                 command.command_id.to_string(),
@@ -241,6 +258,7 @@ impl Transaction for SqliteTransaction<'_> {
                 command.effective_at.0,
                 command.stored_at.0,
                 command.outcome,
+                command.reason,
             ])?;
         Ok(())
     }

@@ -14,6 +14,15 @@ CREATE TABLE places (
 ) STRICT;
 CREATE INDEX places_in_sync ON places (id) WHERE in_sync = 1;
 
+-- How many places each desk was told to hold the last time: what it counts as holding where the log is an older copy.
+CREATE TABLE desks (
+    device_id TEXT    PRIMARY KEY,
+    share     INTEGER NOT NULL
+) STRICT;
+
+-- Why somebody did it, where a reason is asked for.
+ALTER TABLE commands ADD COLUMN reason TEXT;
+
 -- Money of a sale that never became one is recorded without a line, so a correction may name none.
 CREATE TABLE corrections_2 (
     id             TEXT    PRIMARY KEY,
