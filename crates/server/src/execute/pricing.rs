@@ -38,7 +38,11 @@ pub(super) fn catalogue(
     let moment = seen.map_or(AsOf::Time(effective_at), AsOf::Seq);
     let mut products = BTreeMap::new();
     for id in decide::needs(command).products {
-        let version = transaction.product_as_of(&id, moment)?;
+        let version = match transaction.product_as_of(&id, moment)? {
+            // The desk made it itself since: it showed it as it was made, whatever others made of it meanwhile.
+            None => transaction.product_as_of(&id, AsOf::Beginning)?,
+            version => version,
+        };
         products.insert(id, version);
     }
     Ok((Catalogue::AsOf(products), seen.is_none()))

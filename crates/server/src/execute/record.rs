@@ -128,7 +128,10 @@ fn write_rows(transaction: &mut dyn Transaction, hash: StateHash, events: &[Even
         fate.stays = change.row.is_some();
         fate.row = change.row.as_ref().or(fate.row);
     }
-    for ((collection, id), Fate { row, stays }) in fates {
+    // What a band had ends before what it has begins: it has one live visit at a time, at every moment.
+    let (over, other): (Vec<_>, Vec<_>) =
+        fates.into_iter().partition(|(_, fate)| matches!(fate.row, Some(Row::Session(row)) if !row.is_live()));
+    for ((collection, id), Fate { row, stays }) in over.into_iter().chain(other) {
         let stored = transaction.row(collection, id)?;
         if let Some(stored) = stored.filter(|stored| stored.in_sync) {
             hash.remove(collection.name(), id, &stored.json).map_err(damaged)?;

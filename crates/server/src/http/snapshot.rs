@@ -119,11 +119,11 @@ impl Place {
         content_type = "application/x-ndjson", body = String), (status = 503, body = super::schema::ApiError)))]
 pub async fn snapshot(State(app): State<App>, caller: Caller) -> Result<Response, ApiError> {
     let place = app.snapshots.enter(caller.device_id).await?;
-    let (pieces, stream) = mpsc::channel::<Bytes>(PIECES_WAITING);
+    let (pieces, stream) = mpsc::channel::<Bytes>(app.store.workers().waiting_max(PIECES_WAITING));
     let server_time = app.now().to_iso();
     let (runtime, workers) = (tokio::runtime::Handle::current(), app.store.workers().clone());
     let send = move |piece: Vec<u8>| {
-        let sent = workers.wait(&runtime, place.send(&pieces, piece).boxed()).unwrap_or(false);
+        let sent = workers.wait(&runtime, place.send(&pieces, piece).boxed());
         if !sent {
             tracing::debug!("a snapshot ended before its end");
         }

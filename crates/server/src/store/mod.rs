@@ -144,6 +144,8 @@ pub enum AsOf {
     Seq(Seq),
     /// At that moment.
     Time(VenueTime),
+    /// When it was made.
+    Beginning,
 }
 
 /// Which lines are wanted.

@@ -76,8 +76,14 @@ pub trait Workers: Send + Sync {
     /// The machine has no room for it.
     fn spawn(&self, name: String, worker: BoxFuture<'static, ()>) -> Result<(), StoreError>;
 
-    /// Waits within a read for what others do meanwhile on `runtime`; none where a read can't wait.
-    fn wait(&self, runtime: &Handle, future: BoxFuture<'_, bool>) -> Option<bool>;
+    /// Waits within a read for what others do meanwhile on `runtime`. Where a read can't wait, what is not so at
+    /// once is false.
+    fn wait(&self, runtime: &Handle, future: BoxFuture<'_, bool>) -> bool;
+
+    /// How much a read may put down for others of whom it would wait to take `few` at a time.
+    fn waiting_max(&self, few: usize) -> usize {
+        few
+    }
 }
 
 /// A thread for each, so that waiting for the disk holds nobody up.
@@ -90,8 +96,8 @@ impl Workers for OwnThreads {
         thread.map(drop).map_err(|error| StoreError::Unusable(format!("A thread can't be started: {error}.")))
     }
 
-    fn wait(&self, runtime: &Handle, future: BoxFuture<'_, bool>) -> Option<bool> {
-        Some(runtime.block_on(future))
+    fn wait(&self, runtime: &Handle, future: BoxFuture<'_, bool>) -> bool {
+        runtime.block_on(future)
     }
 }
 

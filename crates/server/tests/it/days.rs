@@ -69,6 +69,21 @@ fn old_visits_leave_the_sync_set_by_an_event_that_stock_clients_do_not_see() {
 }
 
 #[test]
+fn a_band_of_an_earlier_day_that_has_nothing_left_begins_a_new_visit_whatever_the_ids() {
+    let mut bench = Bench::new();
+    let socks = bench.product(2.0, None);
+    let bands: Vec<String> = (0..24).map(|band| format!("B-{band}")).collect();
+    bands.iter().for_each(|band| drop(bench.sell(band, &socks)));
+    // The day changes, and nobody has done so yet.
+    bench.clock.pass(DAY_MS);
+    for band in &bands {
+        let sold = bench.sell(band, &socks);
+        assert_eq!(sold["playerSession"]["status"], "waiting", "{band}");
+    }
+    check_hash(&bench);
+}
+
+#[test]
 fn a_correction_of_an_old_sale_brings_its_whole_visit_back() {
     let mut bench = Bench::new();
     let hour = bench.product(10.0, Some(3600));

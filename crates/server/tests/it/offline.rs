@@ -151,3 +151,21 @@ fn a_sale_by_an_older_catalogue_is_in_the_money_of_now() {
     let request = Request { based_on, ..Request::now(CommandId(uuid::Uuid::new_v4()), parse(&sale), None) };
     assert_eq!(bench.run(&request).outcome.name(), "accepted", "nobody has seen more than there is");
 }
+
+#[test]
+fn a_product_that_the_desk_made_itself_is_sold_as_it_was_made() {
+    let mut bench = Bench::new();
+    let before = bench.head();
+    let product = bench.product(5.0, Some(3600));
+    bench.accept(json!({ "type": "product.update", "productId": product, "changes": { "price": 9 } }));
+    let lines = json!([{ "id": product, "quantity": 1 }]);
+    let command = parse(&json!({ "type": "session.checkin", "barcodeId": "B-1", "products": lines }));
+    let request = Request {
+        // Tapped while neither was back from the server.
+        based_on: Some(Position { epoch: before.epoch, seq: before.seq }),
+        ..Request::now(CommandId(uuid::Uuid::new_v4()), command, Some(DeviceId::from("d")))
+    };
+    let Outcome::Accepted { result, flags, .. } = bench.run(&request).outcome else { panic!("it is sold") };
+    assert_eq!(result["transactions"][0]["totalPrice"], json!(5));
+    assert_eq!(flags[0]["flag"], "priceChanged");
+}

@@ -207,6 +207,7 @@ fn a_product_is_known_as_it_was<F: Factory>() {
     assert_eq!(price(AsOf::Seq(9)), Some(300));
     assert_eq!(price(AsOf::Time(VenueTime(89))), Some(100));
     assert_eq!(price(AsOf::Time(VenueTime(90))), Some(300));
+    assert_eq!(price(AsOf::Beginning), Some(100));
 }
 
 fn a_row_that_left_the_sync_set_is_still_stored<F: Factory>() {

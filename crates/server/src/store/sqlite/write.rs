@@ -127,12 +127,13 @@ impl Transaction for SqliteTransaction<'_> {
     }
 
     fn product_as_of(&self, id: &ProductId, moment: AsOf) -> Result<Option<ProductRow>, StoreError> {
-        let (column, value) = match moment {
-            AsOf::Seq(seq) => ("from_seq", integer(seq)?),
-            AsOf::Time(time) => ("from_time", time.0),
+        let (column, value, order) = match moment {
+            AsOf::Seq(seq) => ("from_seq", integer(seq)?, "DESC"),
+            AsOf::Time(time) => ("from_time", time.0, "DESC"),
+            AsOf::Beginning => ("from_seq", i64::MAX, "ASC"),
         };
         let sql = format!(
-            "SELECT row FROM product_versions WHERE product_id = ?1 AND {column} <= ?2 ORDER BY from_seq DESC LIMIT 1"
+            "SELECT row FROM product_versions WHERE product_id = ?1 AND {column} <= ?2 ORDER BY from_seq {order} LIMIT 1"
         );
         let mut statement = self.inner.prepare_cached(&sql)?;
         let json: Option<String> = statement.query_row(params![id.as_str(), value], |row| row.get(0)).optional()?;
