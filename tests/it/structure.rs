@@ -55,7 +55,9 @@ fn crates_use_only_what_their_place_allows() {
         ("gangway-server", &["gangway-domain"]),
         ("gangway-console", &["gangway-domain"]),
         ("gangway-testkit", &[]),
+        ("gangway-faulty-disk", &[]),
         ("gangway-tests", &["gangway-domain", "gangway-testkit"]),
+        ("gangway-simulation", &["gangway-domain", "gangway-server", "gangway-console", "gangway-faulty-disk"]),
         ("gangway", &["gangway-domain", "gangway-server", "gangway-console"]),
     ];
     let packages = metadata["packages"].as_array().expect("packages");
