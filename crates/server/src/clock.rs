@@ -21,6 +21,10 @@ const SLEW_DIVISOR: Millis = 20;
 pub trait Clock: Send + Sync {
     /// The venue's moment; never earlier than the one before.
     fn now(&self) -> VenueTime;
+    /// By how much the wall clock was set since the last call, if that is worth a word (`sync.md` rule 22).
+    fn take_step(&self) -> Option<Millis> {
+        None
+    }
 }
 
 /// Ids that nobody can guess or repeat.
@@ -106,6 +110,8 @@ struct ClockState {
     venue_ms: Millis,
     /// Wall minus venue time at the last look.
     off_ms: Millis,
+    /// Steps of the wall that nobody was told of.
+    step_ms: Option<Millis>,
 }
 
 impl<M: Machine> VenueClock<M> {
@@ -113,7 +119,10 @@ impl<M: Machine> VenueClock<M> {
     pub fn new(machine: M, floor: VenueTime) -> Self {
         let wall_ms = machine.wall_ms();
         let venue_ms = wall_ms.max(floor.0);
-        let state = ClockState { monotonic_ms: machine.monotonic_ms(), venue_ms, off_ms: wall_ms - venue_ms };
+        let off_ms = wall_ms - venue_ms;
+        // The wall was set back while the server was off.
+        let step_ms = (off_ms < -STEP_MS).then_some(off_ms);
+        let state = ClockState { monotonic_ms: machine.monotonic_ms(), venue_ms, off_ms, step_ms };
         Self { machine, state: Mutex::new(state) }
     }
 }
@@ -125,9 +134,12 @@ impl<M: Machine> Clock for VenueClock<M> {
         let passed_ms = (monotonic_ms - state.monotonic_ms).max(0);
         let straight_ms = state.venue_ms + passed_ms;
         let off_ms = self.machine.wall_ms() - straight_ms;
-        if (off_ms - state.off_ms).abs() > STEP_MS {
-            tracing::warn!(step_ms = off_ms - state.off_ms, "the wall clock was set; venue time follows it slowly");
+        let step_ms = off_ms - state.off_ms;
+        if step_ms.abs() > STEP_MS {
+            tracing::warn!(step_ms, "the wall clock was set; venue time follows it slowly");
+            state.step_ms = Some(state.step_ms.unwrap_or(0) + step_ms);
         }
+        state.off_ms = off_ms;
         // Less than one step of the slew stays for the next look, so that frequent looks lose nothing.
         let slew_ms = off_ms.clamp(-passed_ms / SLEW_DIVISOR, passed_ms / SLEW_DIVISOR);
         if passed_ms >= SLEW_DIVISOR || slew_ms != 0 {
@@ -137,6 +149,10 @@ impl<M: Machine> Clock for VenueClock<M> {
             return VenueTime(state.venue_ms);
         }
         VenueTime(straight_ms)
+    }
+
+    fn take_step(&self) -> Option<Millis> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).step_ms.take()
     }
 }
 
@@ -200,6 +216,35 @@ mod tests {
         fake.wall.fetch_add(7_200_000, Relaxed);
         pass(&fake, 100);
         assert_eq!(clock.now().since(before), 105, "a jump forward is no jump of the venue");
+    }
+
+    #[test]
+    fn each_step_of_the_wall_is_told_once() {
+        let fake = Fake { wall: AtomicI64::new(1_000_000), ..Fake::default() };
+        let clock = VenueClock::new(&fake, VenueTime(0));
+        let looked = |clock: &VenueClock<&Fake>| {
+            clock.now();
+            clock.now();
+            clock.take_step()
+        };
+        pass(&fake, 10_000);
+        fake.wall.fetch_add(2_000, Relaxed);
+        assert_eq!(looked(&clock), None, "two seconds may be");
+        fake.wall.fetch_add(2_001, Relaxed);
+        assert_eq!(looked(&clock), Some(2_001), "however often it is looked at");
+        fake.wall.fetch_sub(3_600_000, Relaxed);
+        clock.now();
+        fake.wall.fetch_sub(10_000, Relaxed);
+        assert_eq!(looked(&clock), Some(-3_610_000));
+        pass(&fake, 10_000);
+        assert_eq!(looked(&clock), None);
+    }
+
+    #[test]
+    fn a_wall_that_was_set_back_while_the_server_was_off_is_told() {
+        let fake = Fake { wall: AtomicI64::new(1_000_000), ..Fake::default() };
+        assert_eq!(VenueClock::new(&fake, VenueTime(1_002_000)).take_step(), None);
+        assert_eq!(VenueClock::new(&fake, VenueTime(1_002_001)).take_step(), Some(-2_001));
     }
 
     #[test]

@@ -87,6 +87,15 @@ impl Metrics {
         });
     }
 
+    /// How many entries of the attention list are open, and how many free places are lent to desks.
+    pub fn standing(&self, attention: usize, lent: u32) {
+        let attention = u32::try_from(attention).unwrap_or(u32::MAX);
+        with_local_recorder(&self.recorder, || {
+            gauge!("gangway_attention_open").set(f64::from(attention));
+            gauge!("gangway_places_lent").set(f64::from(lent));
+        });
+    }
+
     /// A play found only lent places, and desks were asked for theirs.
     pub fn places_recalled(&self) {
         with_local_recorder(&self.recorder, || counter!("gangway_place_recalls_total").increment(1));

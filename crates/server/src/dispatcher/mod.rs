@@ -283,6 +283,8 @@ impl<E: Emitter> Dispatcher<E> {
 
     /// The heartbeat, to both rooms. One that fails is not tried again: the next comes by itself.
     fn emit_heads(&self) {
+        let (open, lent) = self.mirror.with(|mirror| (mirror.venue.attention().count(), mirror.venue.lent()));
+        self.metrics.standing(open, lent);
         for room in Profile::ALL {
             self.metrics.connections(room, self.emitter.receivers(room));
             let place = self.emitted.borrow().clone();

@@ -172,12 +172,21 @@ fn fingerprint(text: &str, fields: &serde_json::Map<String, Value>) -> String {
     format!("invalid:{}", String::from_utf8_lossy(&canonical))
 }
 
-/// The outcome of a command.
+/// The outcome of a command, when it took effect and was stored, and how many desks have applied it.
 #[utoipa::path(get, path = "/api/commands/{commandId}", tag = "commands", params(("commandId" = String, Path)),
-    responses((status = 200, body = super::schema::CommandResult), (status = 404, body = super::schema::ApiError)))]
+    responses((status = 200, body = super::schema::CommandWay), (status = 404, body = super::schema::ApiError)))]
 pub async fn outcome(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let unknown = || ApiError::not_found("unknown_command", "No command of that id has an outcome here.");
     let id = CommandId::from_str(&id).map_err(|_| unknown())?;
-    let stored = app.store.read(move |view| view.command(id)).await?.ok_or_else(unknown)?;
-    Ok(Json(Outcome::read(&stored.outcome)?.to_wire(&id.to_string())))
+    let (stored, head) = app.store.read(move |view| Ok((view.command(id)?, view.head()?))).await?;
+    let stored = stored.ok_or_else(unknown)?;
+    let outcome = Outcome::read(&stored.outcome)?;
+    let last = outcome.seqs().iter().max().map(|seq| Position { epoch: head.epoch, seq: *seq });
+    let mut way = outcome.to_wire(&id.to_string());
+    way["deviceId"] = json!(stored.device_id);
+    way["effectiveAt"] = json!(stored.effective_at.to_iso());
+    way["storedAt"] = json!(stored.stored_at.to_iso());
+    // What changed nothing can't be seen.
+    way["seenBy"] = json!(last.map(|position| app.sockets.seen_by(&position)));
+    Ok(Json(way))
 }

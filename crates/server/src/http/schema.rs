@@ -114,6 +114,12 @@ shapes! {
         command_id: String, outcome: String, seqs: Vec<u64>, result: Option<Value>, flags: Option<Vec<Value>>,
         rejection: Option<Rejection>,
     }
+    /// What became of a command, when, and how many desks have applied it.
+    CommandWay {
+        command_id: String, outcome: String, seqs: Vec<u64>, result: Option<Value>, flags: Option<Vec<Value>>,
+        rejection: Option<Rejection>, device_id: Option<String>, effective_at: String, stored_at: String,
+        seen_by: Option<u64>,
+    }
     /// What became of each.
     CommandResults { results: Vec<CommandResult> }
     /// The places that a desk may still fill, those that its plays spend, and which answer it has.

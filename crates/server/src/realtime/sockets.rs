@@ -192,6 +192,19 @@ impl Sockets {
         of.filter_map(|entry| entry.device_id.clone()).collect()
     }
 
+    /// How many desks have applied everything up to `position`, as they say themselves.
+    pub fn seen_by(&self, position: &Position) -> usize {
+        let table = self.lock();
+        let lean = table.entries.iter().filter(|(_, entry)| entry.profile == Profile::Lean);
+        let seen = lean.filter(|(_, entry)| {
+            entry.acknowledged().is_some_and(|acked| acked.epoch == position.epoch && acked.seq >= position.seq)
+        });
+        // One that says no name is a desk of its own.
+        seen.map(|(sid, entry)| entry.device_id.as_ref().map_or(sid.as_str(), DeviceId::as_str))
+            .collect::<BTreeSet<_>>()
+            .len()
+    }
+
     /// Gives a socket up: its connection breaks, and what it polls is refused.
     pub fn give_up(&self, sid: &str) {
         let mut table = self.lock();

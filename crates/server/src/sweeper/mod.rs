@@ -4,7 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gangway_domain::{command::Command, ids::SessionId, rows::SessionRow, time::VenueTime, venue::Venue};
+use gangway_domain::{
+    command::{Command, RaiseKind},
+    ids::SessionId,
+    rows::SessionRow,
+    time::{Millis, SECOND_MS, VenueTime},
+    venue::Venue,
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -28,6 +34,8 @@ struct Turn {
     day_start: VenueTime,
     /// There may be something that nobody needs any more.
     untidy: bool,
+    /// By how much the wall clock was set, until it is on the attention list.
+    step_ms: Option<Millis>,
 }
 
 /// The sweeper's task.
@@ -47,7 +55,7 @@ impl Sweeper {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut changed = self.mirror.watch();
         // The day may have changed while the server was off.
-        let mut turn = Turn { day_start: VenueTime(i64::MIN), untidy: false };
+        let mut turn = Turn { day_start: VenueTime(i64::MIN), untidy: false, step_ms: None };
         while !*stop.borrow() {
             let wait = match self.sweep(&mut turn).await {
                 Ok(wait) => wait,
@@ -74,7 +82,12 @@ impl Sweeper {
         });
         if turn.day_start != day.start {
             self.change_day().await?;
-            *turn = Turn { day_start: day.start, untidy: true };
+            (turn.day_start, turn.untidy) = (day.start, true);
+        }
+        turn.step_ms = self.clock.take_step().or(turn.step_ms);
+        if let Some(step_ms) = turn.step_ms {
+            self.store.execute(Request::clock(self.ids.command_id(), clock_step(step_ms))).await?;
+            turn.step_ms = None;
         }
         let mut wait = until(day.end, now);
         for (at, session) in releases {
@@ -107,6 +120,13 @@ impl Sweeper {
             self.mirror.reach(executed.head).await;
         }
     }
+}
+
+/// What somebody has to know: until venue time has slewed after it, moments are not what a watch says.
+fn clock_step(step_ms: Millis) -> Command {
+    let (seconds, way) = ((step_ms.abs() + SECOND_MS / 2) / SECOND_MS, if step_ms < 0 { "back" } else { "ahead" });
+    let message = format!("The server's clock was set {way} by {seconds} s.");
+    Command::AttentionRaise { kind: RaiseKind::ClockStep, message, command: None }
 }
 
 /// When each visit that plays is released, the first one first.

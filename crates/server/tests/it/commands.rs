@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::venue::Venue;
+use crate::support::{desk::Desk, socket::Socket, until, venue::Venue};
 
 fn id() -> String {
     uuid::Uuid::new_v4().to_string()
@@ -12,6 +12,51 @@ fn send(venue: &Venue, commands: Value) -> Vec<Value> {
     let answer = venue.call("POST", "/api/commands", &json!({ "commands": commands }));
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json["results"].as_array().expect("results").clone()
+}
+
+/// What is known of a command, without its way.
+fn outcome(venue: &Venue, id: &str) -> Value {
+    let mut way = venue.get(&format!("/api/commands/{id}")).json;
+    let fields = way.as_object_mut().expect("an object");
+    for name in ["deviceId", "effectiveAt", "storedAt", "seenBy"] {
+        assert!(fields.remove(name).is_some(), "{name}");
+    }
+    way
+}
+
+#[test]
+fn the_way_of_a_command_says_when_it_was_stored_and_which_desks_have_applied_it() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    assert_eq!(venue.sell("B-1", &hour, 1).status, 201);
+    let desk = Desk { venue: &venue, device: "desk-1" };
+    let (played, refused, tapped) = (id(), id(), venue.ago(0));
+    let play = |id: &str| json!({ "commandId": id, "type": "session.play", "barcodeId": "B-1", "occurredAt": tapped });
+    desk.accept(play(&played));
+    desk.send(play(&refused));
+    let way = |id: &str| venue.get(&format!("/api/commands/{id}")).json;
+    let seen = |count: u64| until("desks say so", || (way(&played)["seenBy"] == count).then_some(()));
+    assert_eq!((&way(&played)["deviceId"], &way(&played)["effectiveAt"]), (&json!("desk-1"), &tapped));
+    assert!(way(&played)["storedAt"].as_str() >= tapped.as_str(), "{}", way(&played));
+    assert_eq!(way(&refused)["seenBy"], Value::Null, "what changed nothing can't be seen");
+    seen(0);
+    let last = way(&played)["seqs"][0].as_u64().expect("a seq");
+    let ack = |socket: &mut Socket, epoch: &str, seq: u64| {
+        socket.send(&format!("42[\"sync:ack\",{{\"epoch\":\"{epoch}\",\"seq\":{seq}}}]"));
+    };
+    let epoch = venue.ready().epoch.clone();
+    let lean = |device: &str| Socket::connect_as(venue.address(), "&profile=lean", device);
+    let (mut behind, mut stranger) = (lean("desk-2"), lean("desk-3"));
+    ack(&mut behind, &epoch, last - 1);
+    ack(&mut stranger, "another", last + 9);
+    let mut twice = [lean("desk-4"), lean("desk-4")];
+    twice.iter_mut().for_each(|socket| ack(socket, &epoch, last));
+    seen(1);
+    let mut other = lean("desk-5");
+    ack(&mut other, &epoch, last + 1);
+    seen(2);
+    drop(other);
+    seen(1);
 }
 
 #[test]
@@ -40,7 +85,7 @@ fn a_batch_is_executed_in_order_and_each_command_has_its_outcome() {
     assert_eq!((&results[3]["rejection"]["code"], &results[3]["seqs"]), (&json!("invalid_command"), &json!([])));
     assert!(results[3]["rejection"]["message"].is_string() && results[3]["rejection"]["details"].is_object());
     for (id, result) in ids.iter().zip(&results) {
-        assert_eq!(venue.get(&format!("/api/commands/{id}")).json, *result, "the outcome is kept by its id");
+        assert_eq!(outcome(&venue, id), *result, "the outcome is kept by its id");
     }
 }
 
@@ -75,7 +120,7 @@ fn a_known_id_with_other_content_is_rejected_and_the_rest_goes_on() {
         send(&venue, json!([sell(1), sell(2), { "commandId": id(), "type": "session.play", "barcodeId": "B-1" }]));
     assert_eq!(results[1]["rejection"]["code"], "id_conflict");
     assert_eq!(results[2]["outcome"], "accepted");
-    assert_eq!(venue.get(&format!("/api/commands/{known}")).json, results[0], "the stored outcome stays");
+    assert_eq!(outcome(&venue, &known), results[0], "the stored outcome stays");
     let invalid = id();
     let broken = |kind: &str| json!([{ "commandId": invalid, "type": kind }]);
     assert_eq!(send(&venue, broken("none"))[0]["rejection"]["code"], "invalid_command");

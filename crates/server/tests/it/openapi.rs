@@ -58,4 +58,9 @@ fn the_documented_shapes_are_those_of_the_answers() {
     check("ApiError", &venue.get("/api/products/none").json);
     let result = venue.call("POST", "/api/commands", &batch).json["results"][0].clone();
     assert!(keys(&result).is_subset(&properties(&document, "CommandResult")), "{result}");
+    let way = venue.get(&format!("/api/commands/{command}")).json;
+    assert!(keys(&way).is_subset(&properties(&document, "CommandWay")), "{way}");
+    let lease = json!({ "held": [], "spent": [] }).to_string();
+    let lease = venue.send("POST", "/api/sync/lease", Some(&lease), &[("x-device-id", "desk-1")]).json;
+    check("Lease", &lease);
 }

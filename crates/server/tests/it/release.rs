@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gangway_domain::{
+    attention::AttentionKind,
     command::Command,
     event::EventName,
     ids::{SessionId, fixed_command_id},
@@ -150,4 +151,22 @@ fn what_ran_out_while_the_server_was_off_is_released_at_its_start() {
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0]["payload"]["playerSession"]["accumulatedSeconds"], 1);
     assert_eq!(ended[0]["commandId"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_step_of_the_servers_clock_is_one_entry_of_the_attention_list() {
+    let lined = Lined::of(Bench::new());
+    let (emitter, _seen) = crate::emission::recorder();
+    lined.run(emitter, async |line| {
+        let (stop, stopped) = watch::channel(false);
+        line.clock.step(-3_600_400);
+        let sweeping = tokio::spawn(sweeper(&line).run(stopped));
+        line.mirror.reach(1).await;
+        stop.send_replace(true);
+        sweeping.await.expect("it ends");
+        let entries: Vec<_> = line.mirror.with(|mirror| mirror.venue.attention().cloned().collect());
+        assert_eq!(entries.len(), 1);
+        assert_eq!((entries[0].kind, &entries[0].device_id), (AttentionKind::ClockStep, &None));
+        assert_eq!(entries[0].message.as_deref(), Some("The server's clock was set back by 3600 s."));
+    });
 }

@@ -38,11 +38,16 @@ pub const NOON: VenueTime = VenueTime(1_764_000_240_000);
 
 /// A clock that a test sets.
 #[derive(Default)]
-pub struct TestClock(AtomicI64);
+pub struct TestClock(AtomicI64, AtomicI64);
 
 impl TestClock {
     pub fn at(moment: VenueTime) -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(moment.0)))
+        Arc::new(Self(AtomicI64::new(moment.0), AtomicI64::new(0)))
+    }
+
+    /// The wall clock is set.
+    pub fn step(&self, ms: Millis) {
+        self.1.store(ms, Relaxed);
     }
 
     pub fn pass(&self, ms: Millis) {
@@ -53,6 +58,9 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> VenueTime {
         VenueTime(self.0.load(Relaxed))
+    }
+    fn take_step(&self) -> Option<Millis> {
+        Some(self.1.swap(0, Relaxed)).filter(|ms| *ms != 0)
     }
 }
 

@@ -56,20 +56,26 @@ pub fn upgrade(at: SocketAddr, query: &str, headers: &str) -> (TcpStream, String
 impl Socket {
     /// Connects with more of a query, such as `&profile=lean`.
     pub fn connect(at: SocketAddr, query: &str) -> Self {
-        let mut socket = Self::connect_silent(at, query);
-        socket.wait("the answer to CONNECT", |socket| {
-            let message = socket.message()?;
-            message.starts_with("40").then_some(())
-        });
+        Self::connect_as(at, query, "desk-1")
+    }
+
+    /// Connects as that desk.
+    pub fn connect_as(at: SocketAddr, query: &str, device: &str) -> Self {
+        let mut socket = Self::open(at, query, device);
+        socket.wait("the answer to CONNECT", |socket| socket.message()?.starts_with("40").then_some(()));
         socket
     }
 
     /// Connects and reads nothing after the upgrade.
     pub fn connect_silent(at: SocketAddr, query: &str) -> Self {
+        Self::open(at, query, "desk-1")
+    }
+
+    fn open(at: SocketAddr, query: &str, device: &str) -> Self {
         let (stream, head) = upgrade(at, query, "");
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         let mut socket = Self { stream, buffer: Vec::new(), events: Vec::new(), pings: 0 };
-        socket.send("40{\"deviceId\":\"desk-1\"}");
+        socket.send(&format!("40{{\"deviceId\":\"{device}\"}}"));
         socket
     }
 
