@@ -29,6 +29,18 @@ use crate::{
 /// Desks that are remembered; past it those go that have nothing to give back.
 const DESKS_MAX: usize = 4_096;
 
+/// The last answer that a desk has. Calls may come late and twice: only what was said after an answer is a word about
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeenTurn {
+    /// It does not say, so it is taken to have the last one.
+    Unsaid,
+    /// None since it started.
+    None,
+    /// The one of that `turn`.
+    Answer(String),
+}
+
 /// What a desk says of its places.
 #[derive(Clone, Debug)]
 pub struct LeaseCall {
@@ -38,8 +50,8 @@ pub struct LeaseCall {
     pub held: BTreeSet<PlaceId>,
     /// Those that its unsettled plays name.
     pub spent: BTreeSet<PlaceId>,
-    /// The `turn` of the last answer that it has; none: it does not say, so it is taken to have the last one.
-    pub turn: Option<String>,
+    /// Which answer it has.
+    pub seen: SeenTurn,
     /// The desks that can be reached, among whom free places are shared.
     pub live: BTreeSet<DeviceId>,
     /// Places that plays wait for: not to be lent.
@@ -87,9 +99,13 @@ impl Leases {
         let venue = transaction.slice(&Needs { places: true, ..Needs::default() })?;
         let life = self.life.get_or_insert_with(|| ports.ids.event_id().0).clone();
         let turn = self.turn + 1;
-        let seen = match &call.turn {
-            None => u64::MAX,
-            Some(text) => text.strip_prefix(&format!("{life}.")).and_then(|turn| turn.parse().ok()).unwrap_or(0),
+        let seen = match &call.seen {
+            SeenTurn::Unsaid => u64::MAX,
+            SeenTurn::None => 0,
+            // Of another start of the server: nothing of this one.
+            SeenTurn::Answer(text) => {
+                text.strip_prefix(&format!("{life}.")).and_then(|turn| turn.parse().ok()).unwrap_or(0)
+            }
         };
         let plan = match venue.settings().capacity_policy {
             CapacityPolicy::Advisory => Plan::default(),
@@ -176,7 +192,7 @@ impl Plan {
     }
 
     /// A place that the desk holds and the log does not is counted until the desk has given it up: this log may be an
-    /// older copy. One that is spent and known was used by its play.
+    /// older copy. One that was its own once counts again as far as there is room; spent, it was used by its play.
     fn adopt(
         &mut self,
         transaction: &dyn Transaction,
@@ -187,8 +203,9 @@ impl Plan {
         let unknown = |id: &&PlaceId| venue.place(id).is_none();
         let most = usize::try_from(venue.settings().max_occupancy).unwrap_or(usize::MAX);
         for id in call.held.union(&call.spent).filter(unknown) {
-            let used = call.spent.contains(id) && transaction.row(Collection::Places, id.as_str())?.is_some();
-            if used || self.lent.len() >= most {
+            let known = transaction.row(Collection::Places, id.as_str())?.is_some();
+            let over = known && (call.spent.contains(id) || self.free(venue, call) == 0);
+            if over || self.lent.len() >= most {
                 continue;
             }
             self.lent.insert(id.clone());
@@ -207,15 +224,19 @@ impl Plan {
         for id in self.places.drain(part.min(self.places.len())..) {
             self.leaving.insert(id, turn);
         }
-        let others = venue.places().filter(|place| !place.written_off && place.device_id != call.device).count();
-        let taken = [venue.playing(), count(others), self.counted, call.wanted];
-        let free = taken.iter().fold(venue.settings().max_occupancy, |free, taken| free.saturating_sub(*taken));
-        let free = usize::try_from(free).unwrap_or(usize::MAX);
+        let free = usize::try_from(self.free(venue, call).saturating_sub(call.wanted)).unwrap_or(usize::MAX);
         for _ in 0..free.min(part - self.places.len()) {
             let id = ids.place_id();
             self.lent.insert(id.clone());
             self.places.push(id);
         }
+    }
+
+    /// How many places nobody fills or may fill.
+    fn free(&self, venue: &Venue, call: &LeaseCall) -> u32 {
+        let others = venue.places().filter(|place| !place.written_off && place.device_id != call.device).count();
+        let taken = [venue.playing(), count(others), self.counted];
+        taken.iter().fold(venue.settings().max_occupancy, |free, taken| free.saturating_sub(*taken))
     }
 
     fn spent(&self, call: &LeaseCall) -> u32 {

@@ -35,7 +35,7 @@ use serde_json::Value;
 
 pub use batch::{Batch, execute_batches};
 pub use epoch::{EpochProof, start_epoch};
-pub use lease::{Lease, LeaseCall, Leases};
+pub use lease::{Lease, LeaseCall, Leases, SeenTurn};
 pub use outcome::{Outcome, WireRejection};
 pub use record::seen_by_full;
 pub use tidy::tidy;

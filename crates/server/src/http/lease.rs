@@ -18,7 +18,7 @@ use gangway_domain::{
     time::{Millis, VenueTime},
     venue::Venue,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     dispatcher::{HEAD_INTERVAL_MS, Notice},
-    execute::{Batch, Intent, LeaseCall, Request},
+    execute::{Batch, Intent, LeaseCall, Request, SeenTurn},
     realtime::Profile,
 };
 
@@ -83,8 +83,13 @@ impl Desks {
 struct Named {
     held: Vec<PlaceId>,
     spent: Vec<PlaceId>,
-    #[serde(default)]
-    turn: Option<String>,
+    /// Absent: it says none; null: it has no answer yet.
+    #[serde(default, deserialize_with = "some_turn")]
+    turn: Option<Option<String>>,
+}
+
+fn some_turn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Says which places a desk may fill from now on, given those that it holds and those that its plays spend.
@@ -94,7 +99,7 @@ pub async fn lease(State(app): State<App>, caller: Caller, body: JsonObject) -> 
     let device = caller.device_id.ok_or_else(|| ApiError::bad("device_required", "Places are lent to a device."))?;
     let Named { held, spent, turn } =
         gangway_domain::command::read(&body.0).map_err(|error| ApiError::bad("invalid_lease", error.to_string()))?;
-    let ids = held.iter().chain(&spent).map(PlaceId::as_str).chain(turn.as_deref());
+    let ids = held.iter().chain(&spent).map(PlaceId::as_str).chain(turn.iter().flatten().map(String::as_str));
     let (mut ids, named) = (ids, held.len() + spent.len());
     if named > NAMED_MAX || ids.any(|id| id.is_empty() || id.len() > ID_MAX) {
         let sentence = format!("A desk names at most {NAMED_MAX} places, each with 1 to {ID_MAX} characters.");
@@ -106,7 +111,11 @@ pub async fn lease(State(app): State<App>, caller: Caller, body: JsonObject) -> 
         device,
         held: held.into_iter().collect(),
         spent: spent.into_iter().collect(),
-        turn,
+        seen: match turn {
+            None => SeenTurn::Unsaid,
+            Some(None) => SeenTurn::None,
+            Some(Some(turn)) => SeenTurn::Answer(turn),
+        },
         live: app.live(now),
         wanted: app.desks.wanted.load(Relaxed),
     };

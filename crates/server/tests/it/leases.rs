@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     desk::Desk,
+    socket::Socket,
     venue::{Answer, Venue},
 };
 
@@ -118,6 +119,27 @@ fn a_play_without_a_place_gets_one_back_from_a_desk_that_hears() {
         assert_eq!(gate.join().expect("a gate").status, 200);
     });
     adds_up(&venue, 2);
+}
+
+#[test]
+fn a_desk_with_a_socket_is_asked_for_a_place_at_once() {
+    let venue = strict(1);
+    let mut desk = Holder::new(&venue, "d-1");
+    assert_eq!(desk.calls(), 1);
+    let mut socket = Socket::connect_as(venue.address(), "&profile=lean", "d-1");
+    thread::scope(|scope| {
+        let gate = scope.spawn(|| venue.gate("play", "B-0"));
+        let asked = socket.event("sync:lease");
+        assert_eq!(asked.args, [json!({})], "it is not logged, so it has no place in the log");
+        assert_eq!(desk.calls(), 0, "the play comes first");
+        // It has put its place down and says so.
+        desk.calls();
+        assert_eq!(gate.join().expect("a gate").status, 200);
+    });
+    assert!(venue.get("/metrics").text.contains("gangway_place_recalls_total 1"));
+    let answer = venue.gate("play", "B-1");
+    assert_eq!((answer.code(), &answer.json["details"]["lent"]), ("venue_full", &json!(0)));
+    assert!(venue.get("/metrics").text.contains("gangway_place_recalls_total 1"), "nobody has one to give");
 }
 
 #[test]
