@@ -1,6 +1,6 @@
 //! Which pending commands are decided together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use gangway_domain::{
     command::{Command, Key},
@@ -22,7 +22,18 @@ impl Overlay {
         if of_settings || of_products && self.enforces_products(venue) || self.hangs_together(venue) {
             return self.kept.keys().copied().collect();
         }
-        links.iter().filter_map(|link| self.by_link.get(link)).flatten().copied().collect()
+        links.iter().flat_map(|link| self.concerned(link)).collect()
+    }
+
+    /// The commands that depend on what `link` names.
+    fn concerned(&self, link: &Link) -> impl Iterator<Item = i64> {
+        let readers = match link {
+            Link::Key(Key::Product(product)) => self.by_link.get(&Link::Reads(product.clone())),
+            _ => None,
+        };
+        // What is only read changes with nobody who reads it.
+        let sharers = self.by_link.get(link).filter(|_| !matches!(link, Link::Reads(_)));
+        [sharers, readers].into_iter().flatten().flatten().copied()
     }
 
     /// All commands that are connected with `starts`.
@@ -32,6 +43,7 @@ impl Overlay {
             return everything();
         }
         let mut component = BTreeSet::new();
+        let mut followed = HashSet::new();
         let mut waiting: Vec<i64> = starts.iter().copied().collect();
         while let Some(order) = waiting.pop() {
             let Some(kept) = self.kept.get(&order) else { continue };
@@ -40,16 +52,27 @@ impl Overlay {
                 return everything();
             }
             if component.insert(order) {
-                let linked = kept.links.iter().filter_map(|link| self.by_link.get(link)).flatten();
-                waiting.extend(linked.filter(|other| !component.contains(other)));
+                let unknown = kept.links.iter().filter(|link| followed.insert(*link));
+                waiting.extend(unknown.flat_map(|link| self.concerned(link)));
             }
         }
-        // What came before a change of the settings is decided without it.
-        if let Some(first) = component.first().copied() {
-            let settings = self.by_link.get(&Link::Key(Key::Settings)).into_iter().flatten();
-            component.extend(settings.filter(|order| **order > first));
-        }
+        component.extend(self.later(&component));
         component
+    }
+
+    /// What `component` is decided without, because it was tapped later: changes of the settings, and of products
+    /// that it reads. They themselves don't depend on it.
+    fn later(&self, component: &BTreeSet<i64>) -> Vec<i64> {
+        let Some(first) = component.first() else { return Vec::new() };
+        let read = |link: &Link| match link {
+            Link::Reads(product) => Some(Link::Key(Key::Product(product.clone()))),
+            _ => None,
+        };
+        let members = component.iter().filter_map(|order| self.kept.get(order));
+        let mut changed: BTreeSet<Link> = members.flat_map(|kept| &kept.links).filter_map(read).collect();
+        changed.insert(Link::Key(Key::Settings));
+        let changers = changed.iter().filter_map(|link| self.by_link.get(link)).flatten();
+        changers.copied().filter(|order| order > first).collect()
     }
 
     /// A sale may depend on any product: the venue insists on the required ones, or is about to.

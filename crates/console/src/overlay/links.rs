@@ -17,6 +17,8 @@ use super::Entry;
 pub(super) enum Link {
     /// A band, a product, a line, the settings, an entry of the attention list.
     Key(Key),
+    /// A product that is only read: who reads it is decided again when it changes, and holds nobody else back.
+    Reads(ProductId),
     /// A lent place.
     Place(PlaceId),
     /// All places of a desk.
@@ -57,10 +59,10 @@ pub(super) fn of_entry(entry: &Entry, venue: &Venue, is_made_here: impl Fn(&Prod
     links.insert(Link::Key(Key::Attention(AttentionId(row_id(*id, "attention", 0)))));
     for key in command.read_keys() {
         // What the desk showed when it was tapped is what it is priced by, whatever becomes of the product.
-        if let Key::Product(product) = &key
-            && (!seen.contains_key(product) || is_made_here(product))
+        if let Key::Product(product) = key
+            && (!seen.contains_key(&product) || is_made_here(&product))
         {
-            links.insert(Link::Key(key));
+            links.insert(Link::Reads(product));
         }
     }
     links.extend(place.clone().map(Link::Place));
