@@ -1,7 +1,7 @@
 //! Rows and log commit together; the log alone gives the rows, the hash and the figures.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -18,7 +18,7 @@ use gangway_domain::{
 };
 use gangway_server::{
     dispatcher::mirror::Mirror,
-    execute::{self, Origin, Request},
+    execute::{self, LeaseCall, Leases, Origin, Request, SeenTurn},
     store::{
         AsOf, Head, LinesOf, LoggedEvent, Purge, Reader, Store, StoreError, StoredCommand, StoredRow, Transaction, View,
     },
@@ -231,6 +231,31 @@ fn a_fault_at_any_write_leaves_neither_an_outcome_nor_its_entry() {
     assert!(writes >= 6, "desk, row, event, outcome, head and commit were all tried, not only {writes}");
     assert_eq!((executed.outcome.name(), executed.head), ("rejected", before.0.seq + 1));
     assert!(executed.logged, "whoever waits for the log hears of the entry");
+}
+
+#[test]
+fn a_fault_at_any_write_promises_no_place() {
+    let mut bench = Bench::new();
+    bench.accept(json!({ "type": "settings.update", "changes": { "maxOccupancy": 2, "capacityPolicy": "strict" } }));
+    let writes_left = Arc::new(AtomicUsize::new(usize::MAX));
+    let inner = std::mem::replace(&mut bench.store, Box::new(crate::support::parts::open(bench.dir.path())));
+    bench.store = Box::new(Failing { inner, writes_left: writes_left.clone(), poison: "" });
+    let device = DeviceId::from("desk-1");
+    let live = BTreeSet::from([device.clone()]);
+    let (held, spent) = (BTreeSet::new(), BTreeSet::new());
+    let call = LeaseCall { device, held, spent, seen: SeenTurn::None, live, wanted: 0 };
+    let (before, mut leases, mut writes) = (state(&bench), Leases::default(), 0);
+    let lease = loop {
+        writes_left.store(writes, Relaxed);
+        match leases.answer(bench.store.as_mut(), &bench.ports, &call) {
+            Ok(lease) => break lease,
+            Err(_) => assert_eq!(state(&bench), before, "a fault at write {writes} left something behind"),
+        }
+        writes += 1;
+        assert!(writes < 50, "it never succeeds");
+    };
+    assert!(writes >= 6, "two rows, event, head, share and commit were all tried, not only {writes}");
+    assert_eq!((lease.places.len(), lease.head), (2, before.0.seq + 1));
 }
 
 #[test]
