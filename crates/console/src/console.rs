@@ -376,7 +376,7 @@ fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
 }
 
 fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<String>) -> View {
-    let Loaded { held, venue_id, venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
+    let Loaded { held, epoch_base, venue_id, venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
     let clock_now_ms = clock.mono_ms();
     let venue_clock = VenueClock::new(clock.wall(), clock_now_ms, clock_offset_ms);
     let now = venue_clock.at(clock_now_ms);
@@ -389,6 +389,7 @@ fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<
         hash: held.as_ref().map(|_| hash.to_hex()),
         head: held.as_ref().map_or(0, |held| held.position.seq),
         held,
+        epoch_base,
         venue_id,
         link: LinkState::Offline,
         is_own_server: false,

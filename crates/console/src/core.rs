@@ -9,7 +9,7 @@ use std::{
 };
 
 use gangway_domain::{
-    ids::{Epoch, Seq},
+    ids::{Epoch, Position, Seq},
     time::VenueTime,
     venue::Venue,
 };
@@ -20,7 +20,7 @@ use crate::{
     cache::Cache,
     metrics::Metrics,
     net::{Chance, Clock, Executor, Rest},
-    outbox::{Outbox, OutboxError},
+    outbox::{Outbox, OutboxError, sender::Drain},
     overlay::Overlay,
     query::{answer, coalesce::Pending, key::Topic, push::Push, subscriptions::Subscriptions},
     status::{Device, DifferenceReport, FoundBy, FreshState, Freshness, SyncStatus},
@@ -40,6 +40,8 @@ pub(crate) struct View {
     pub(crate) overlay: Overlay,
     /// Where the confirmed rows stand.
     pub(crate) held: Option<Held>,
+    /// Where their log left the one before, if the server knows (`sync.md` rule 8).
+    pub(crate) epoch_base: Option<Position>,
     /// Whose they are, if a server said.
     pub(crate) venue_id: Option<String>,
     /// Their hash.
@@ -110,6 +112,8 @@ pub(crate) struct Desk {
     pub(crate) metrics: Metrics,
     pub(crate) status_moved: bool,
     pub(crate) push_id: u64,
+    /// How far a backlog is sent.
+    pub(crate) drain: Option<Drain>,
 }
 
 /// The shared middle.
@@ -196,6 +200,38 @@ impl Core {
     /// Venue time now.
     pub(crate) fn venue_now(&self) -> VenueTime {
         self.view().clock.at(self.clock.mono_ms())
+    }
+
+    /// The log that is held, and what the server knows of where it left the one before; none before the first
+    /// snapshot.
+    pub(crate) fn log(&self) -> Option<(Epoch, Option<Position>)> {
+        let view = self.view();
+        view.held.as_ref().map(|held| (held.position.epoch.clone(), view.epoch_base.clone()))
+    }
+
+    /// What another log accepted of this desk and the one that is held may lack is sent again, and is on top of the
+    /// rows meanwhile (`sync.md` rule 20).
+    ///
+    /// # Errors
+    /// The outbox can't be written; the next link finds them.
+    pub(crate) fn resend_lost(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
+        let Some((epoch, base)) = self.log() else { return Ok(()) };
+        let count = outbox.resend_lost(&epoch, base.as_ref(), self.venue_now())?;
+        if count > 0 {
+            tracing::warn!(count, %epoch, "the venue's log was replaced: what it may lack is sent again");
+            self.read_pending_of(outbox)?;
+            self.show_everything();
+            self.tapped.notify_one();
+        }
+        Ok(())
+    }
+
+    /// How far a backlog is sent; none: there is none.
+    pub(crate) fn set_drain(&self, drain: Option<Drain>) {
+        let moved = std::mem::replace(&mut self.desk().drain, drain) != drain;
+        if moved {
+            self.status_moved();
+        }
     }
 
     /// The log that is held; empty before the first snapshot.
@@ -286,7 +322,10 @@ impl Core {
         let pending = self.pending();
         let view = self.view();
         let held = view.held.as_ref();
-        let metrics = self.desk().metrics.view();
+        let (metrics, drain) = {
+            let desk = self.desk();
+            (desk.metrics.view(), desk.drain)
+        };
         SyncStatus {
             link: view.link,
             epoch: held.map(|held| held.position.epoch.0.clone()),
@@ -296,6 +335,7 @@ impl Core {
             oldest_pending_at: view.overlay.oldest_at().map(VenueTime::to_iso),
             attention: view.venue.as_ref().map_or(0, |venue| venue.attention().count()),
             places: view.places(&self.device.id),
+            drain,
             clock_offset_ms: view.clock.offset_ms(),
             clock_uncertainty_ms: view.clock.uncertainty_ms(),
             state_hash: view.hash.clone(),

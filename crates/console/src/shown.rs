@@ -10,7 +10,7 @@ use gangway_domain::{
 
 use crate::{
     core::{Core, View},
-    outbox::{OutboxError, Outcome, Unseen},
+    outbox::{Outbox, OutboxError, Outcome, Unseen},
     overlay::{Answered, Confirmed, Entry, Touched},
     query::{
         key::Topic,
@@ -71,13 +71,23 @@ impl Core {
     /// # Errors
     /// The outbox can't be read; then what is shown stays.
     pub(crate) fn read_pending(&self) -> Result<(), OutboxError> {
+        self.with_outbox(|outbox| self.read_pending_of(outbox))
+    }
+
+    /// As [`Core::read_pending`], by who has the outbox in hand.
+    pub(crate) fn read_pending_of(&self, outbox: &Outbox) -> Result<(), OutboxError> {
         let now = self.venue_now();
-        self.with_outbox(|outbox| {
-            let at = self.view().held.as_ref().map(|held| held.position.clone());
-            let unseen = outbox.unseen(at.as_ref())?;
-            self.view_mut().begin_again(entries(unseen), now);
-            Ok(())
-        })
+        let at = self.view().held.as_ref().map(|held| held.position.clone());
+        let unseen = outbox.unseen(at.as_ref())?;
+        self.view_mut().begin_again(entries(unseen), now);
+        Ok(())
+    }
+
+    /// Everything that somebody looks at is to be asked for again.
+    pub(crate) fn show_everything(&self) {
+        let again = |topic: &Topic| Update { topic: topic.clone(), op: Op::Invalidate { fallback: false } };
+        let updates = self.desk().subscriptions.topics().map(again).collect();
+        self.show(updates, None);
     }
 
     /// A command was tapped at this desk and is on disk.

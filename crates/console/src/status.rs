@@ -3,7 +3,7 @@
 use gangway_domain::ids::Seq;
 use serde::Serialize;
 
-use crate::{cache::RowDifference, metrics::MetricsView, sync::state::LinkState};
+use crate::{cache::RowDifference, metrics::MetricsView, outbox::sender::Drain, sync::state::LinkState};
 
 /// How old what a query answers is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -87,6 +87,8 @@ pub struct SyncStatus {
     pub pending: u64,
     /// When the oldest of them was tapped.
     pub oldest_pending_at: Option<String>,
+    /// How far a backlog is sent, while one is.
+    pub drain: Option<Drain>,
     /// Entries that a person must look at.
     pub attention: usize,
     /// Places that are lent to this desk.

@@ -250,6 +250,10 @@ impl Command {
         struct Typed {
             r#type: String,
         }
+        // An array would be read as the fields in their order, and nothing can be added to it.
+        if text.trim_start().starts_with('[') {
+            return Err(InvalidCommand("This can't be read: a command is an object.".to_owned()));
+        }
         let typed: Typed = read(text)?;
         Self::from_fields(&typed.r#type, text)
     }

@@ -75,6 +75,8 @@ pub struct Cache {
 pub struct Loaded {
     /// Where it stands; none before the first snapshot.
     pub held: Option<Held>,
+    /// Where their log left the one before, if the server knows.
+    pub epoch_base: Option<Position>,
     /// Whose rows they are, if the server said.
     pub venue_id: Option<String>,
     /// The rows; none before the first snapshot, or without settings among them.
@@ -150,9 +152,10 @@ impl Cache {
             self.connection.query_row("SELECT venue_id, last_sync_at, clock_offset_ms FROM meta", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
+        let epoch_base = epoch_base(&self.connection)?;
         let tampered = held.is_some() && (venue.is_none() || recorded.is_none());
         let last_sync_at = last_sync_at.map(VenueTime);
-        Ok(Loaded { held, venue_id, venue, hash, tampered, unreadable, last_sync_at, clock_offset_ms })
+        Ok(Loaded { held, epoch_base, venue_id, venue, hash, tampered, unreadable, last_sync_at, clock_offset_ms })
     }
 
     /// Whether the rows in the file are those whose hash was recorded with them. Reads them in one transaction
@@ -283,6 +286,13 @@ fn held_and_hash(connection: &Connection) -> Result<(Option<Held>, Option<String
     let seq = Seq::try_from(cursor).map_err(|_| CacheError::Place)?;
     let held = Held { position: Position { epoch: Epoch(epoch), seq }, event_id: event_id.map(EventId) };
     Ok((Some(held), hash))
+}
+
+fn epoch_base(connection: &Connection) -> Result<Option<Position>, CacheError> {
+    let (epoch, seq): (Option<String>, Option<i64>) =
+        connection.query_row("SELECT base_epoch, base_seq FROM meta", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(epoch), Some(seq)) = (epoch, seq) else { return Ok(None) };
+    Ok(Some(Position { epoch: Epoch(epoch), seq: Seq::try_from(seq).map_err(|_| CacheError::Place)? }))
 }
 
 fn data_version(connection: &Connection) -> Result<i64, CacheError> {

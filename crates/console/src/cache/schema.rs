@@ -8,8 +8,8 @@ use super::CacheError;
 
 /// "GWcc": a cache of Gangway, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4757_6363;
-/// The version of the tables below. Another one is rebuilt, never migrated.
-const VERSION: i32 = 2;
+/// The version of the tables below. The one before is taken over; any other is rebuilt from the server.
+const VERSION: i32 = 3;
 /// WAL is safe from this version of SQLite on.
 const SQLITE_MIN: i32 = 3_051_003;
 /// How long another process may hold the file.
@@ -28,6 +28,8 @@ CREATE TABLE meta (
     epoch TEXT,
     cursor INTEGER,
     event_id TEXT,
+    base_epoch TEXT,
+    base_seq INTEGER,
     state_hash TEXT,
     last_sync_at INTEGER,
     clock_offset_ms INTEGER NOT NULL DEFAULT 0,
@@ -44,6 +46,15 @@ CREATE TABLE staged (
     row TEXT NOT NULL,
     PRIMARY KEY (collection, id)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Version 2 did not know where a log left the one before it. A desk without a link goes on with its rows.
+const FROM_2: &str = "
+BEGIN;
+ALTER TABLE meta ADD COLUMN base_epoch TEXT;
+ALTER TABLE meta ADD COLUMN base_seq INTEGER;
+PRAGMA user_version = 3;
+COMMIT;
 ";
 
 /// Opens a cache of this version, or makes one in an empty file.
@@ -66,6 +77,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
             ))?;
         }
         (APPLICATION_ID, VERSION, _) => check_after_unclean_stop(&connection)?,
+        (APPLICATION_ID, 2, _) => {
+            check_after_unclean_stop(&connection)?;
+            connection.execute_batch(FROM_2)?;
+        }
         (APPLICATION_ID, newer, _) if newer > VERSION => return Err(useless("it is of a newer version")),
         _ => return Err(useless("it is no cache of this program")),
     }

@@ -1,6 +1,6 @@
 //! A snapshot beside the rows: staged while it comes in, swapped in when it is whole (`sync.md` rule 9).
 
-use gangway_domain::{hash::StateHash, time::VenueTime};
+use gangway_domain::{hash::StateHash, ids::Position, time::VenueTime};
 use rusqlite::params;
 
 use super::{Cache, CacheError, schema, stand};
@@ -41,13 +41,18 @@ impl Cache {
     pub fn swap(
         &mut self,
         held: &Held,
+        epoch_base: Option<&Position>,
         venue_id: Option<&str>,
         hash: StateHash,
         at: VenueTime,
     ) -> Result<(), CacheError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch("DROP TABLE rows; ALTER TABLE staged RENAME TO rows;")?;
-        transaction.execute("UPDATE meta SET venue_id = coalesce(?1, venue_id)", [venue_id])?;
+        let base = epoch_base.map(|base| i64::try_from(base.seq)).transpose().map_err(|_| CacheError::Place)?;
+        transaction.execute(
+            "UPDATE meta SET venue_id = coalesce(?1, venue_id), base_epoch = ?2, base_seq = ?3",
+            params![venue_id, epoch_base.map(|base| base.epoch.as_str()), base],
+        )?;
         stand(&transaction, held, &hash, at)?;
         transaction.commit()?;
         self.hash = hash;

@@ -17,7 +17,7 @@ use std::sync::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::{
-    ids::{CommandId, Epoch, EventId, Position, Seq},
+    ids::{CommandId, Epoch, EventId, PlaceId, Position, Seq},
     time::VenueTime,
 };
 use serde_json::Value;
@@ -197,6 +197,12 @@ pub enum RestError {
         /// Its sentence.
         message: String,
     },
+    /// The server asks for time (429, 503), and may say how much.
+    #[error("the server is busy")]
+    Busy {
+        /// Milliseconds.
+        after_ms: Option<u64>,
+    },
     /// An answer that can't be read.
     #[error("the server's answer can't be read: {0}")]
     Malformed(String),
@@ -220,5 +226,11 @@ pub trait Rest: Send + Sync + 'static {
     /// does not have it says none.
     fn command(&self, _id: CommandId) -> BoxFuture<'_, Result<Option<Value>, RestError>> {
         std::future::ready(Ok(None)).boxed()
+    }
+
+    /// `POST /api/sync/lease`: says which lent places this desk holds and which it has spent; the server answers with
+    /// those that it holds from now on (`sync.md` rule 21). Without a server that lends, all stays as it is.
+    fn lease(&self, held: Vec<PlaceId>, _spent: Vec<PlaceId>) -> BoxFuture<'_, Result<Vec<PlaceId>, RestError>> {
+        async { Ok(held) }.boxed()
     }
 }

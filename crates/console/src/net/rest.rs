@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use gangway_domain::ids::{CommandId, DeviceId};
+use gangway_domain::ids::{CommandId, DeviceId, PlaceId};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::Deserialize;
@@ -104,6 +104,19 @@ impl Http {
         serde_json::from_str(&text).map(Some).map_err(|error| RestError::Malformed(error.to_string()))
     }
 
+    async fn post_lease(&self, held: Vec<PlaceId>, spent: Vec<PlaceId>) -> Result<Vec<PlaceId>, RestError> {
+        #[derive(Deserialize)]
+        struct Lent {
+            places: Vec<PlaceId>,
+        }
+        let body = serde_json::json!({ "held": held, "spent": spent }).to_string();
+        let request = self.client.post(self.url("/api/sync/lease")).header(CONTENT_TYPE, "application/json");
+        let response = accepted(send(request.body(body).timeout(ANSWER_TIMEOUT)).await?).await?;
+        let lent: Lent =
+            serde_json::from_str(&text(response).await?).map_err(|error| RestError::Malformed(error.to_string()))?;
+        Ok(lent.places)
+    }
+
     async fn post_commands(&self, body: String) -> Result<Vec<Value>, RestError> {
         #[derive(Deserialize)]
         struct Results {
@@ -139,6 +152,10 @@ impl Rest for Http {
     fn command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Value>, RestError>> {
         self.get_command(id).boxed()
     }
+
+    fn lease(&self, held: Vec<PlaceId>, spent: Vec<PlaceId>) -> BoxFuture<'_, Result<Vec<PlaceId>, RestError>> {
+        self.post_lease(held, spent).boxed()
+    }
 }
 
 async fn send(request: RequestBuilder) -> Result<Response, RestError> {
@@ -155,16 +172,31 @@ fn is_json(response: &Response) -> bool {
     matches!(kind, "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl")
 }
 
+/// Whether somebody on the way asks for time: our server, or what stands before it. A page that says no more than
+/// that there is no server is no such answer.
+fn busy(response: &Response) -> Option<RestError> {
+    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after_ms = asked.and_then(|text| text.trim().parse::<u64>().ok()).map(|seconds| seconds.saturating_mul(1_000));
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS => Some(RestError::Busy { after_ms }),
+        StatusCode::SERVICE_UNAVAILABLE if after_ms.is_some() => Some(RestError::Busy { after_ms }),
+        _ => None,
+    }
+}
+
 /// The response, if it is an answer of our server and says yes.
 async fn accepted(response: Response) -> Result<Response, RestError> {
     let status = response.status();
+    if let Some(busy) = busy(&response) {
+        return Err(busy);
+    }
     if !is_json(&response) {
         return Err(RestError::Link(format!("{status} without JSON: something else answered")));
     }
     if status.is_success() {
         return Ok(response);
     }
-    if status.is_client_error() && !matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) {
+    if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
         #[derive(Deserialize, Default)]
         #[serde(default)]
         struct Refusal {

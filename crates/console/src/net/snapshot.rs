@@ -1,7 +1,7 @@
 //! The lines of a snapshot, read as they come in.
 
 use gangway_domain::{
-    ids::{Epoch, EventId, Seq},
+    ids::{Epoch, EventId, Position, Seq},
     time::VenueTime,
 };
 use serde::Deserialize;
@@ -21,6 +21,9 @@ pub struct SnapshotHeader {
     pub venue_id: Option<String>,
     /// Which log.
     pub epoch: Epoch,
+    /// Where it left the log before it; none: it is the first, or nobody knows.
+    #[serde(default)]
+    pub epoch_base: Option<Position>,
     /// The unit end that it is of.
     pub seq: Seq,
     /// The id of the event there; none before the first.

@@ -22,11 +22,14 @@
 mod migrate;
 mod newest;
 mod places;
+mod queue;
 mod schema;
 pub mod sender;
+mod sending;
 mod store;
 mod unreadable;
 mod unseen;
+mod wire;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -41,6 +44,7 @@ use serde_json::{Value, value::RawValue};
 use thiserror::Error;
 
 pub use newest::Told;
+pub use sending::KEPT_MS;
 pub use store::Outbox;
 pub use unseen::Unseen;
 

@@ -1,119 +1,262 @@
-//! Sends what waits in the outbox while there is a link, one batch at a time, until each is answered.
+//! Sends what waits in the outbox while there is a link, until each command is answered. Which go out next, and
+//! together, is for the [`queue`](super::queue) to say.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use gangway_domain::ids::{CommandId, Seq};
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use gangway_domain::ids::{CommandId, Epoch, Seq};
+use serde::Serialize;
+use tokio::sync::watch;
 
-use super::{BATCH_MAX, BODY_MAX_BYTES, OutboxError, Outcome, Unanswered};
+use super::{
+    OutboxError, Outcome, Unanswered,
+    queue::{Call, Failure, Queue, RETRY_MAX_MS, wait_ms},
+    wire::{self, AnswerError},
+};
 use crate::{core::Core, net::RestError, sync::input::Input};
 
-/// Shortest wait before a batch is sent again.
-const RETRY_MIN: Duration = Duration::from_millis(200);
-/// Longest.
-const RETRY_MAX: Duration = Duration::from_secs(10);
+/// How long a call may take. The port has bounds of its own; whatever stands behind it, nothing waits for ever.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A backlog that is being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Drain {
+    /// Commands that waited when the link came up.
+    pub total: usize,
+    /// Those of them that are not answered yet.
+    pub left: usize,
+}
 
 /// Runs until the console closes.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut failures = 0;
-    let mut most = BATCH_MAX;
-    let mut link = core.link_changes();
-    loop {
-        let wake = core.tapped.notified();
-        if *link.borrow_and_update() {
-            match send_batch(&core, most).await {
-                Ok(Sent::Nothing) => failures = 0,
-                Ok(Sent::Answered) => {
-                    (failures, most) = (0, BATCH_MAX);
-                    continue;
-                }
-                Ok(Sent::Unread { of }) => {
-                    most = of / 2;
-                    continue;
-                }
-                Ok(Sent::SomeLater) => failures += 1,
-                Err(error) => {
-                    tracing::warn!(%error, failures, "commands could not be sent; they stay and are sent again");
-                    failures += 1;
-                }
+    let link = core.link_changes();
+    let (queue, calls) = (Queue::new(), FuturesUnordered::new());
+    let sender = Sender { core, link, is_up: false, queue, calls, last: 0, resends: 0, backlog: Backlog::default() };
+    sender.run().await;
+}
+
+struct Sender {
+    core: Arc<Core>,
+    link: watch::Receiver<bool>,
+    is_up: bool,
+    queue: Queue,
+    calls: FuturesUnordered<BoxFuture<'static, Ended>>,
+    /// The last command that was read.
+    last: i64,
+    /// As of so many times that answered commands went back.
+    resends: u64,
+    backlog: Backlog,
+}
+
+/// What waited when the link came up.
+#[derive(Clone, Copy, Default)]
+struct Backlog {
+    total: usize,
+    through: i64,
+}
+
+/// A call that is over.
+struct Ended {
+    call: u64,
+    /// Those that were sent.
+    sent: Vec<Unanswered>,
+    /// Those that the body had no room for.
+    left_out: Vec<i64>,
+    /// Those that are not to be sent any more.
+    gone: Vec<i64>,
+    end: Result<Answers, Failure>,
+}
+
+type Answers = Vec<(CommandId, Outcome)>;
+
+impl Sender {
+    async fn run(mut self) {
+        let mut failures = 0;
+        loop {
+            let up = *self.link.borrow_and_update();
+            if up != std::mem::replace(&mut self.is_up, up) {
+                self.link_moved().await;
             }
-        }
-        if failures == 0 {
+            let read = self.read_news().await;
+            failures = if read { 0 } else { failures + 1 };
+            if up {
+                self.begin_calls();
+            }
+            let wait_ms = if read { self.due_ms() } else { Some(wait_ms(failures, RETRY_MAX_MS, 0.5)) };
+            let core = self.core.clone();
             tokio::select! {
                 biased;
-                () = wake => {}
-                changed = link.changed() => if changed.is_err() { return },
-            }
-        } else {
-            // A link that comes back is tried at once; taps meanwhile wait with the others.
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(retry_after(failures, core.chance.fraction())) => {}
-                changed = link.changed() => if changed.is_err() { return },
+                changed = self.link.changed() => if changed.is_err() { return },
+                Some(ended) = self.calls.next() => self.end(ended),
+                () = core.tapped.notified() => {}
+                () = after(wait_ms) => {}
             }
         }
     }
-}
 
-/// The wait before the `failures`-th retry: growing, with full jitter above a floor.
-fn retry_after(failures: u32, fraction: f64) -> Duration {
-    let longest = RETRY_MIN.saturating_mul(1 << failures.min(10)).min(RETRY_MAX);
-    RETRY_MIN + longest.saturating_sub(RETRY_MIN).mul_f64(fraction)
-}
-
-enum Sent {
-    Nothing,
-    Answered,
-    /// The server did not decide all of them.
-    SomeLater,
-    /// The server can't read one of so many.
-    Unread {
-        of: usize,
-    },
-}
-
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error(transparent)]
-    Rest(#[from] RestError),
-    #[error(transparent)]
-    Outbox(#[from] OutboxError),
-    #[error("a stored command can't be sent: {0}")]
-    Stored(#[from] serde_json::Error),
-    #[error("the answer does not fit what was sent: {0}")]
-    Answer(String),
-}
-
-async fn send_batch(core: &Arc<Core>, most: usize) -> Result<Sent, SendError> {
-    let mut batch = core.outbox_blocking(move |outbox| outbox.unanswered(most)).await?;
-    if batch.is_empty() {
-        return Ok(Sent::Nothing);
+    /// Reads what was tapped since, and what went back to the unanswered.
+    async fn read_news(&mut self) -> bool {
+        let (after, resends) = (self.last, self.resends);
+        match self.core.outbox_blocking(move |outbox| outbox.news(after, resends)).await {
+            Ok(news) => {
+                self.resends = news.resends;
+                self.last = news.waiting.last().map_or(self.last, |waiting| waiting.order.max(self.last));
+                self.queue.add(news.waiting);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the outbox can't be read; it is tried again");
+                false
+            }
+        }
     }
-    let body = body(&mut batch)?;
-    let at = core.venue_now();
-    let marked = batch.clone();
-    core.outbox_blocking(move |outbox| outbox.mark_sent(&marked, at)).await?;
-    let answers = match (core.rest.commands(body).await, batch.as_slice()) {
-        (Err(refusal), [alone]) if is_unread(&refusal) => vec![(alone.id, rejected(&refusal))],
-        (Err(refusal), several) if is_unread(&refusal) => return Ok(Sent::Unread { of: several.len() }),
-        (results, batch) => answers(batch, results?)?,
+
+    fn due_ms(&self) -> Option<u64> {
+        let now_ms = self.core.clock.mono_ms();
+        self.queue.due_ms(now_ms).filter(|_| self.is_up).map(|at_ms| at_ms - now_ms)
+    }
+
+    /// With a link, what the server's log lost goes again, and what waited for a link goes at once.
+    async fn link_moved(&mut self) {
+        self.backlog = Backlog::default();
+        if self.is_up {
+            let (now, core) = (self.core.venue_now(), self.core.clone());
+            let tended = self.core.outbox_blocking(move |outbox| {
+                core.resend_lost(outbox)?;
+                outbox.purge(now)
+            });
+            if let Err(error) = tended.await {
+                tracing::error!(%error, "the outbox can't be written");
+            }
+            self.queue.link_up();
+            self.read_news().await;
+            self.backlog = Backlog { total: self.queue.left(self.last), through: self.last };
+        }
+        self.show_drain();
+    }
+
+    fn begin_calls(&mut self) {
+        while let Some(call) = self.queue.next(self.core.clock.mono_ms()) {
+            self.calls.push(perform(self.core.clone(), call).boxed());
+        }
+    }
+
+    fn end(&mut self, ended: Ended) {
+        let Ended { call, sent, left_out, gone, end } = ended;
+        self.queue.left_out(call, &left_out);
+        self.queue.gone(call, &gone);
+        let (now_ms, fraction) = (self.core.clock.mono_ms(), self.core.chance.fraction());
+        match end {
+            Ok(answers) => {
+                let answered: HashSet<CommandId> = answers.iter().map(|(id, _)| *id).collect();
+                let decided = sent.iter().filter(|command| answered.contains(&command.id));
+                let decided: HashSet<i64> = decided.map(|command| command.order).collect();
+                self.queue.answered(call, &decided, now_ms, fraction);
+            }
+            Err(failure) => {
+                tracing::warn!(?failure, commands = sent.len(), "commands were not answered; they are sent again");
+                self.queue.failed(call, failure, now_ms, fraction);
+            }
+        }
+        self.show_drain();
+    }
+
+    fn show_drain(&mut self) {
+        let Backlog { total, through } = self.backlog;
+        let left = if total == 0 { 0 } else { self.queue.left(through) };
+        if left == 0 {
+            self.backlog.total = 0;
+        }
+        self.core.set_drain((left > 0).then_some(Drain { total, left }));
+    }
+}
+
+async fn after(wait_ms: Option<u64>) {
+    match wait_ms {
+        Some(wait_ms) => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends the commands of a call, and writes down what the server says.
+async fn perform(core: Arc<Core>, Call { id: call, orders }: Call) -> Ended {
+    let mut ended = Ended { call, sent: Vec::new(), left_out: Vec::new(), gone: Vec::new(), end: Ok(Vec::new()) };
+    let wanted = orders.clone();
+    let mut commands = match core.outbox_blocking(move |outbox| outbox.unanswered(&wanted)).await {
+        Ok(commands) => commands,
+        Err(error) => {
+            tracing::error!(%error, "the outbox can't be read");
+            ended.end = Err(Failure::NotNow);
+            return ended;
+        }
     };
-    let all = answers.len() == batch.len();
-    let last = answers.iter().filter_map(|(_, outcome)| last_seq(outcome)).max();
-    let (at, epoch) = (core.venue_now(), core.epoch());
-    let desk = core.clone();
+    let found: HashSet<i64> = commands.iter().map(|command| command.order).collect();
+    ended.gone = orders.into_iter().filter(|order| !found.contains(order)).collect();
+    ended.end = match wire::body(&mut commands) {
+        _ if commands.is_empty() => Ok(Vec::new()),
+        Ok(body) => exchange(&core, &commands, body).await,
+        Err(error) => {
+            tracing::error!(%error, "a stored command was bent since it was read");
+            part_unreadable(&core).await;
+            Err(Failure::NotNow)
+        }
+    };
+    let kept: HashSet<i64> = commands.iter().map(|command| command.order).collect();
+    ended.left_out = found.difference(&kept).copied().collect();
+    ended.sent = commands;
+    ended
+}
+
+async fn part_unreadable(core: &Core) {
+    let at = core.venue_now();
+    match core.outbox_blocking(move |outbox| outbox.part_unreadable(at)).await {
+        Ok(_) => core.tapped.notify_one(),
+        Err(error) => tracing::error!(%error, "the outbox can't be written"),
+    }
+}
+
+async fn exchange(core: &Arc<Core>, sent: &[Unanswered], body: String) -> Result<Answers, Failure> {
+    let (marked, at) = (sent.to_vec(), core.venue_now());
+    if let Err(error) = core.outbox_blocking(move |outbox| outbox.mark_sent(&marked, at)).await {
+        // When it was sent is only for people; the answer matters more than a full disk.
+        tracing::warn!(%error, "when commands were sent could not be kept");
+    }
+    // What the answers name is looked for in the log that was held when they were asked for: were it replaced
+    // meanwhile, they are asked for again.
+    let epoch = core.epoch();
+    let Ok(answer) = tokio::time::timeout(CALL_TIMEOUT, core.rest.commands(body)).await else {
+        return Err(Failure::NoAnswer);
+    };
+    let answers = match (answer, sent) {
+        (Err(refusal), [alone]) if is_unread(&refusal) => vec![(alone.id, wire::rejected(&refusal))],
+        (Err(refusal), _) => return Err(failure(&refusal)),
+        (Ok(results), sent) => wire::answers(sent, results).map_err(|error| garbled(&error))?,
+    };
+    settle(core, &answers, &epoch).await.map_err(|error| {
+        tracing::error!(%error, "answers could not be kept; they are asked for again");
+        Failure::NotNow
+    })?;
+    Ok(answers)
+}
+
+async fn settle(core: &Arc<Core>, answers: &[(CommandId, Outcome)], epoch: &Epoch) -> Result<(), OutboxError> {
+    let (desk, kept, of, at) = (core.clone(), answers.to_vec(), epoch.clone(), core.venue_now());
     core.outbox_blocking(move |outbox| {
-        outbox.settle(&answers, &epoch, at)?;
-        desk.answered(&answers, &epoch);
+        outbox.settle(&kept, &of, at)?;
+        desk.answered(&kept, &of);
+        if desk.log().is_some_and(|(held, _)| held != of) {
+            // The rows of the new log were put in place before these answers were here to be looked at.
+            desk.resend_lost(outbox)?;
+        }
         Ok(())
     })
     .await?;
     core.fates_changed();
+    let last = answers.iter().filter_map(|(_, outcome)| last_seq(outcome)).max();
     if let Some(seq) = last {
         core.input(Input::HeadKnown { seq });
     }
-    Ok(if all { Sent::Answered } else { Sent::SomeLater })
+    Ok(())
 }
 
 fn last_seq(outcome: &Outcome) -> Option<Seq> {
@@ -123,101 +266,25 @@ fn last_seq(outcome: &Outcome) -> Option<Seq> {
     }
 }
 
+fn garbled(error: &AnswerError) -> Failure {
+    tracing::warn!(%error, "an answer to commands can't be used");
+    Failure::NoAnswer
+}
+
 /// Whether the server can't even read the commands: another try of the same ones changes nothing.
 fn is_unread(error: &RestError) -> bool {
     match error {
         RestError::Refused { status, code, .. } => *status == 413 || (*status == 400 && code == "invalid_batch"),
-        RestError::Link(_) | RestError::Malformed(_) => false,
+        RestError::Link(_) | RestError::Malformed(_) | RestError::Busy { .. } => false,
     }
 }
 
-/// What the server says to a batch, as its outcome for the one command in it.
-fn rejected(refusal: &RestError) -> Outcome {
-    let code = match refusal {
-        RestError::Refused { code, .. } => code.as_str(),
-        RestError::Link(_) | RestError::Malformed(_) => "",
-    };
-    Outcome::Rejected { rejection: json!({ "code": code, "message": refusal.to_string(), "details": {} }) }
-}
-
-/// `{commands: […]}`: each as it was tapped, with its id, its moment and what it was based on. Leaves out of
-/// the batch what would make it longer than the server reads.
-fn body(batch: &mut Vec<Unanswered>) -> Result<String, serde_json::Error> {
-    let mut body = r#"{"commands":["#.to_owned();
-    for (place, command) in batch.iter().enumerate() {
-        let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&command.text)?;
-        // Which desk sends it is said by the call.
-        fields.remove("deviceId");
-        fields.insert("commandId".to_owned(), raw(&command.id)?);
-        fields.insert("occurredAt".to_owned(), raw(&command.occurred_at)?);
-        fields.insert("basedOn".to_owned(), raw(&command.based_on)?);
-        // Of these only what the desk itself stored counts.
-        fields.remove("placeId");
-        fields.remove("force");
-        if let Some(place) = &command.place {
-            fields.insert("placeId".to_owned(), raw(place)?);
-        }
-        if let Some(reason) = &command.force_reason {
-            fields.insert("force".to_owned(), raw(&json!({ "reason": reason }))?);
-        }
-        let text = serde_json::to_string(&fields)?;
-        if place > 0 && body.len() + text.len() + ",]}".len() > BODY_MAX_BYTES {
-            batch.truncate(place);
-            break;
-        }
-        if place > 0 {
-            body.push(',');
-        }
-        body.push_str(&text);
+fn failure(error: &RestError) -> Failure {
+    match error {
+        _ if is_unread(error) => Failure::Unread,
+        RestError::Busy { after_ms } => Failure::Busy { after_ms: *after_ms },
+        // Who this desk is, or what it may: nothing about the commands.
+        RestError::Refused { status: 401 | 403, .. } => Failure::NotNow,
+        RestError::Refused { .. } | RestError::Link(_) | RestError::Malformed(_) => Failure::NoAnswer,
     }
-    body.push_str("]}");
-    Ok(body)
 }
-
-fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, serde_json::Error> {
-    serde_json::value::to_raw_value(value)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResultWire {
-    outcome: String,
-    #[serde(default)]
-    command_id: Option<String>,
-    #[serde(default)]
-    seqs: Vec<Seq>,
-    #[serde(default)]
-    result: Option<Value>,
-    #[serde(default)]
-    rejection: Option<Value>,
-}
-
-/// The answers in order; commands that the server did not decide are left out, and stay.
-fn answers(batch: &[Unanswered], results: Vec<Value>) -> Result<Vec<(CommandId, Outcome)>, SendError> {
-    if results.len() != batch.len() {
-        return Err(SendError::Answer(format!("{} results for {} commands", results.len(), batch.len())));
-    }
-    let mut answers = Vec::with_capacity(results.len());
-    for (command, result) in batch.iter().zip(results) {
-        let result: ResultWire = serde_json::from_value(result)?;
-        if result.command_id.is_some_and(|id| id.parse() != Ok(command.id)) {
-            return Err(SendError::Answer(format!("another command in the place of {}", command.id)));
-        }
-        match result.outcome.as_str() {
-            "accepted" => {
-                let outcome = Outcome::Accepted { seqs: result.seqs, result: result.result };
-                answers.push((command.id, outcome));
-            }
-            "rejected" => {
-                let rejection = result.rejection.unwrap_or_default();
-                answers.push((command.id, Outcome::Rejected { rejection }));
-            }
-            "retry" => {}
-            other => return Err(SendError::Answer(format!("an outcome {other:?}"))),
-        }
-    }
-    Ok(answers)
-}
-
-#[cfg(test)]
-mod tests;

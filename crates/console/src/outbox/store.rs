@@ -4,19 +4,21 @@ use std::path::Path;
 
 use gangway_domain::{
     command::{Command, Key},
-    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, Seq},
+    ids::{CommandId, DeviceId, PlaceId, Position, Seq},
     time::VenueTime,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::{CommandState, Fate, OutboxError, Outcome, Taken, Tapped, Unanswered, key_text, places, schema};
+use super::{CommandState, Fate, OutboxError, Taken, Tapped, key_text, places, schema};
 
 /// The outbox's file, open.
 #[derive(Debug)]
 pub struct Outbox {
     pub(super) connection: Connection,
     device: DeviceId,
+    /// How often answered commands went back to the unanswered since the start.
+    pub(super) resends: u64,
 }
 
 /// The keys of a command as JSON arrays, for the file.
@@ -50,7 +52,7 @@ impl Outbox {
     pub fn open(path: &Path, fresh_device: Uuid) -> Result<Self, OutboxError> {
         let connection = schema::open(path, fresh_device)?;
         let device: String = connection.query_row("SELECT id FROM device", [], |row| row.get(0))?;
-        Ok(Self { connection, device: DeviceId(device) })
+        Ok(Self { connection, device: DeviceId(device), resends: 0 })
     }
 
     /// Which desk this is: made once, with the file.
@@ -110,88 +112,6 @@ impl Outbox {
         let order = insert(&transaction, tapped, stored_at)?;
         transaction.commit()?;
         Ok(Taken::New { order })
-    }
-
-    /// The oldest commands without an answer, in order.
-    ///
-    /// # Errors
-    /// The file can't be read.
-    pub fn unanswered(&self, max: usize) -> Result<Vec<Unanswered>, OutboxError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT number, command_id, command, occurred_at, based_on_epoch, based_on_seq, place_id, force_reason
-             FROM commands WHERE state IN ('pending', 'sent') AND unreadable IS NULL ORDER BY number LIMIT ?1",
-        )?;
-        let mut rows = statement.query([i64::try_from(max).unwrap_or(i64::MAX)])?;
-        let mut commands = Vec::new();
-        while let Some(row) = rows.next()? {
-            let id: String = row.get(1)?;
-            commands.push(Unanswered {
-                id: id.parse().map_err(|_| rusqlite::Error::InvalidQuery)?,
-                order: row.get(0)?,
-                text: row.get(2)?,
-                occurred_at: row.get(3)?,
-                based_on: Position { epoch: Epoch(row.get(4)?), seq: from_sql(row.get(5)?) },
-                place: row.get::<_, Option<String>>(6)?.map(PlaceId),
-                force_reason: row.get(7)?,
-            });
-        }
-        Ok(commands)
-    }
-
-    /// These commands are on their way.
-    ///
-    /// # Errors
-    /// The file can't be written.
-    pub fn mark_sent(&mut self, commands: &[Unanswered], at: VenueTime) -> Result<(), OutboxError> {
-        let transaction = self.connection.transaction()?;
-        for command in commands {
-            transaction
-                .prepare_cached(
-                    "UPDATE commands SET state = 'sent', sent_at = coalesce(sent_at, ?2), attempts = attempts + 1
-                     WHERE number = ?1 AND state IN ('pending', 'sent')",
-                )?
-                .execute(params![command.order, at.0])?;
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Writes the server's answers down. An answer that is there already stays.
-    ///
-    /// # Errors
-    /// The file can't be written; the commands are then asked about again.
-    pub fn settle(
-        &mut self,
-        answers: &[(CommandId, Outcome)],
-        epoch: &Epoch,
-        at: VenueTime,
-    ) -> Result<(), OutboxError> {
-        let transaction = self.connection.transaction()?;
-        for (id, outcome) in answers {
-            let (state, seqs, result, rejection) = match outcome {
-                Outcome::Accepted { seqs, result } => (CommandState::Settled, Some(seqs), result.as_ref(), None),
-                Outcome::Rejected { rejection } => (CommandState::Rejected, None, None, Some(rejection)),
-            };
-            let last = seqs.and_then(|seqs| seqs.iter().max()).map(|seq| to_sql(*seq));
-            transaction
-                .prepare_cached(
-                    "UPDATE commands SET state = ?2, settled_at = ?3, settled_epoch = ?4, seqs = ?5, last_seq = ?6,
-                        result = ?7, rejection = ?8
-                     WHERE command_id = ?1 AND state IN ('pending', 'sent')",
-                )?
-                .execute(params![
-                    id.to_string(),
-                    state.as_str(),
-                    at.0,
-                    epoch.as_str(),
-                    seqs.map(serde_json::to_string).transpose()?,
-                    last,
-                    result.map(ToString::to_string),
-                    rejection.map(ToString::to_string),
-                ])?;
-        }
-        transaction.commit()?;
-        Ok(())
     }
 
     /// The way of a command, if it is one of this desk's.

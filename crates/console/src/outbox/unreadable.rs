@@ -1,6 +1,6 @@
 //! Stored commands that can't be read: told apart, so that they hold nothing back, and said once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use gangway_domain::{
     command::Command,
@@ -8,7 +8,10 @@ use gangway_domain::{
     time::VenueTime,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
-use serde_json::{Value, json, value::to_raw_value};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{
     OutboxError, Tapped,
@@ -77,7 +80,11 @@ fn why_unreadable(row: &Row) -> Option<String> {
     if row.id.parse::<CommandId>().is_err() {
         return Some("Its id is none.".to_owned());
     }
-    Command::parse(&row.text).err().map(|error| error.0)
+    match Command::parse(&row.text) {
+        Err(error) => Some(error.0),
+        // It has to be an object, to which what only the desk knows is added.
+        Ok(_) => serde_json::from_str::<HashMap<String, &RawValue>>(&row.text).err().map(|error| error.to_string()),
+    }
 }
 
 /// Puts it on the attention list. The id comes from the command, so that it is said once however often it is found.

@@ -25,6 +25,8 @@ const CHUNKS: usize = 16;
 pub(crate) struct Staged {
     /// Where it stands.
     pub(crate) held: Held,
+    /// Where its log left the one before, if the server knows.
+    pub(crate) epoch_base: Option<Position>,
     /// Whose rows they are, if the server said.
     pub(crate) venue_id: Option<String>,
     /// The hash of its rows.
@@ -169,6 +171,7 @@ impl<'a> Loading<'a> {
         let position = Position { epoch: header.epoch, seq: header.seq };
         Ok(Staged {
             held: Held { position, event_id: header.event_id },
+            epoch_base: header.epoch_base,
             venue_id: header.venue_id,
             hash: self.hash,
             named: header.state_hash,

@@ -54,7 +54,9 @@ impl Bench {
                         let hashes = self.cache.apply(&units, &held, VenueTime(0)).expect("applied");
                         inputs.push_back(Input::Applied { hashes });
                     }
-                    Effect::Swap { held } => self.cache.swap(&held, None, self.staged, VenueTime(0)).expect("swapped"),
+                    Effect::Swap { held } => {
+                        self.cache.swap(&held, None, None, self.staged, VenueTime(0)).expect("swapped")
+                    }
                     Effect::FetchEvents { .. } | Effect::FetchSnapshot { .. } => {
                         assert!(self.question.is_none(), "one catch-up at a time");
                         self.question = Some(effect);

@@ -13,5 +13,6 @@ mod outbox_file;
 mod overlay;
 mod program;
 mod pushes;
+mod sending;
 mod support;
 mod traffic;

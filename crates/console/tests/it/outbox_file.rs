@@ -49,7 +49,7 @@ fn write_v1(folder: &Path, hour: &str) {
     file.execute_batch(V1).expect("version 1");
     let sale = checkin("B-1", hour);
     let rows: [(Value, &str, &str); 5] = [
-        (sale.clone(), "settled", "'[2,3]', 3, 'epoch-0'"),
+        (sale.clone(), "settled", "'[2,3]', 3, 'epoch-1'"),
         (session("play", "B-9"), "rejected", "NULL, NULL, 'epoch-0'"),
         (json!({ "type": "session.levitate", "barcodeId": "B-1" }), "sent", "NULL, NULL, NULL"),
         (sale, "sent", "NULL, NULL, NULL"),

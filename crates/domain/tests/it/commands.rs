@@ -15,6 +15,7 @@ fn checkin(barcode: &str, products: &str) -> String {
 fn what_is_no_command_is_refused_with_a_sentence() {
     refused("{not json", "can't be read");
     refused("[]", "can't be read");
+    refused(r#"["session.play"]"#, "an object");
     refused("null", "can't be read");
     refused("{}", "type");
     refused(r#"{"type":"nope"}"#, "no command");

@@ -94,7 +94,10 @@ impl Driver {
         let staged = self.running.staged.take().filter(|staged| staged.held == *held)?;
         let now = self.core.venue_now();
         let swapped = match self.core.cache().as_mut() {
-            Some(cache) => cache.swap(held, staged.venue_id.as_deref(), staged.hash, now),
+            Some(cache) => {
+                let (base, venue_id) = (staged.epoch_base.as_ref(), staged.venue_id.as_deref());
+                cache.swap(held, base, venue_id, staged.hash, now)
+            }
             None => return None,
         };
         if let Err(error) = swapped {
@@ -102,10 +105,18 @@ impl Driver {
         }
         tracing::info!(seq = held.position.seq, epoch = %held.position.epoch, "the snapshot is in place");
         // No tap and no answer comes between the commands that are read and the rows that they go on top of.
-        let venue = staged.venue;
+        let (venue, base) = (staged.venue, staged.epoch_base);
         let replaced = self.core.with_outbox(|outbox| {
             let read = outbox.unseen(Some(&held.position));
-            self.core.view_mut().replace(venue, read, held, now);
+            {
+                let mut view = self.core.view_mut();
+                view.replace(venue, read, held, now);
+                view.epoch_base = base;
+            }
+            if let Err(error) = self.core.resend_lost(outbox) {
+                // The next link finds them.
+                tracing::error!(%error, "the outbox can't be written");
+            }
             Ok(())
         });
         if let Err(error) = replaced {

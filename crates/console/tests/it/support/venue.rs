@@ -53,6 +53,21 @@ pub struct State {
     pub refuses_band: Option<String>,
     /// What it refuses goes on the attention list.
     pub raises_attention: bool,
+    /// A call with a command for one of these bands brings the server down: no answer, and nothing is done.
+    pub poison: Vec<String>,
+    /// Commands for one of these bands, and what shares their band, are never decided.
+    pub undecided_bands: Vec<String>,
+    /// Calls that are asked to come back later, and how many milliseconds later.
+    pub busy: Vec<u64>,
+    /// How long a call with commands takes.
+    pub commands_take: Duration,
+    /// How long its answer takes once all is done.
+    pub answers_take: Duration,
+    /// How many such calls were under way at once, at most.
+    pub calls_at_once: usize,
+    calls: usize,
+    /// Where the log left the one before it.
+    pub epoch_base: Option<Position>,
     /// The log begins after this event; what is before needs a snapshot.
     pub trimmed: u64,
     /// The next snapshots end after so many bytes.
@@ -112,6 +127,14 @@ impl FakeVenue {
             undecided: false,
             refuses_band: None,
             raises_attention: false,
+            poison: Vec::new(),
+            undecided_bands: Vec::new(),
+            busy: Vec::new(),
+            commands_take: Duration::ZERO,
+            answers_take: Duration::ZERO,
+            calls_at_once: 0,
+            calls: 0,
+            epoch_base: None,
             trimmed: 0,
             snapshot_cuts: Vec::new(),
             page_events: 500,
@@ -312,7 +335,7 @@ impl State {
     pub fn snapshot(&self) -> String {
         let event_id = self.log.last().map(|event| event["id"].clone());
         let header = json!({
-            "venueId": self.venue_id, "epoch": self.epoch, "epochBase": null, "seq": self.seq(), "eventId": event_id,
+            "venueId": self.venue_id, "epoch": self.epoch, "epochBase": self.epoch_base, "seq": self.seq(), "eventId": event_id,
             "serverTime": self.now.to_iso(), "stateHash": self.hash.to_hex(),
         });
         let mut text = format!("{header}\n");
@@ -326,12 +349,38 @@ impl State {
         text
     }
 
+    /// Calls with commands that are not answered yet.
+    pub fn calls_under_way(&self) -> usize {
+        self.calls
+    }
+
+    /// A copy of everything that the server keeps.
+    pub fn backup(&self) -> Backup {
+        Backup { venue: self.venue.clone(), log: self.log.clone(), hash: self.hash, outcomes: self.outcomes.clone() }
+    }
+
+    /// The server returns with an older copy of itself, and has found out: another log goes on from there.
+    pub fn restore(&mut self, backup: Backup, epoch: &str, base: Option<Position>) {
+        let Backup { venue, log, hash, outcomes } = backup;
+        (self.venue, self.log, self.hash, self.outcomes) = (venue, log, hash, outcomes);
+        self.epoch = epoch.to_owned();
+        self.epoch_base = base;
+    }
+
     /// Another log begins with the rows as they are, as after a restore.
     pub fn begin_epoch(&mut self, epoch: &str) {
         self.epoch = epoch.to_owned();
         self.log.clear();
         self.trimmed = 0;
     }
+}
+
+/// A copy of what the server keeps.
+pub struct Backup {
+    venue: Venue,
+    log: Vec<Value>,
+    hash: StateHash,
+    outcomes: HashMap<String, Value>,
 }
 
 fn refused(status: u16, code: &str) -> RestError {
@@ -408,36 +457,75 @@ impl Rest for FakeVenue {
 
     fn commands(&self, body: String) -> BoxFuture<'_, Result<Vec<Value>, RestError>> {
         async move {
-            let mut state = self.state();
-            if !state.online {
-                return Err(away());
-            }
-            state.bodies.push(body.clone());
-            if body.len() > 256 << 10 {
-                return Err(refused(413, "too_large"));
-            }
-            let body: Value = serde_json::from_str(&body).expect("the body is JSON");
-            let refuses = |command: &Value| {
-                command["deviceId"] != json!(null)
-                    || state.refuses_band.as_ref().is_some_and(|band| command["barcodeId"] == json!(band))
+            let _under_way = UnderWay::begin(self);
+            let takes = self.state().commands_take;
+            tokio::time::sleep(takes).await;
+            let (answer, takes) = {
+                let mut state = self.state();
+                (state.answer_commands(body), state.answers_take)
             };
-            if body["commands"].as_array().expect("commands").iter().any(refuses) {
-                return Err(refused(400, "invalid_batch"));
-            }
-            let commands = body["commands"].as_array().expect("commands").clone();
-            if state.undecided {
-                let retry =
-                    |command: &Value| json!({ "commandId": command["commandId"], "outcome": "retry", "seqs": [] });
-                return Ok(commands.iter().map(retry).collect());
-            }
-            let results = commands.iter().map(|command| state.execute(command)).collect();
-            if state.lost_answers > 0 {
-                state.lost_answers -= 1;
-                return Err(RestError::Link("the answer was lost".to_owned()));
-            }
-            Ok(results)
+            tokio::time::sleep(takes).await;
+            answer
         }
         .boxed()
+    }
+}
+
+/// A call; one that nobody waits for any more is over as well.
+struct UnderWay<'a>(&'a FakeVenue);
+
+impl<'a> UnderWay<'a> {
+    fn begin(venue: &'a FakeVenue) -> Self {
+        let mut state = venue.state();
+        state.calls += 1;
+        state.calls_at_once = state.calls_at_once.max(state.calls);
+        drop(state);
+        Self(venue)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().calls -= 1;
+    }
+}
+
+impl State {
+    fn answer_commands(&mut self, body: String) -> Result<Vec<Value>, RestError> {
+        if !self.online {
+            return Err(away());
+        }
+        self.bodies.push(body.clone());
+        if !self.busy.is_empty() {
+            return Err(RestError::Busy { after_ms: Some(self.busy.remove(0)) });
+        }
+        if body.len() > 256 << 10 {
+            return Err(refused(413, "too_large"));
+        }
+        let body: Value = serde_json::from_str(&body).expect("the body is JSON");
+        let commands = body["commands"].as_array().expect("commands").clone();
+        let is_for = |command: &Value, bands: &[String]| bands.iter().any(|band| command["barcodeId"] == json!(band));
+        if commands.iter().any(|command| is_for(command, &self.poison)) {
+            return Err(RestError::Link("the server answered 500".to_owned()));
+        }
+        let refuses = |command: &Value| {
+            command["deviceId"] != json!(null)
+                || self.refuses_band.as_ref().is_some_and(|band| command["barcodeId"] == json!(band))
+        };
+        if commands.iter().any(refuses) {
+            return Err(refused(400, "invalid_batch"));
+        }
+        let retry = |command: &Value| json!({ "commandId": command["commandId"], "outcome": "retry", "seqs": [] });
+        let mut results = Vec::new();
+        for command in &commands {
+            let undecided = self.undecided || is_for(command, &self.undecided_bands);
+            results.push(if undecided { retry(command) } else { self.execute(command) });
+        }
+        if self.lost_answers > 0 {
+            self.lost_answers -= 1;
+            return Err(RestError::Link("the answer was lost".to_owned()));
+        }
+        Ok(results)
     }
 }
 

@@ -61,10 +61,3 @@ fn an_answer_that_does_not_fit_settles_nothing() {
         assert!(answers(&[command(1)], results.clone()).is_err(), "{results:?}");
     }
 }
-
-#[test]
-fn waits_grow_have_a_floor_and_an_end() {
-    assert_eq!(retry_after(1, 0.0), RETRY_MIN);
-    assert!(retry_after(3, 0.5) > retry_after(1, 0.5));
-    assert!(retry_after(99, 0.999) <= RETRY_MAX);
-}

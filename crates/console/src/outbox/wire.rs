@@ -1,0 +1,117 @@
+//! Commands as they go over the wire, and what comes back.
+
+use std::collections::BTreeMap;
+
+use gangway_domain::ids::{CommandId, Seq};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use thiserror::Error;
+
+use super::{BODY_MAX_BYTES, Outcome, Unanswered};
+use crate::net::RestError;
+
+/// An answer that does not fit.
+#[derive(Debug, Error)]
+pub(super) enum AnswerError {
+    #[error("it can't be read: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("it does not fit what was sent: {0}")]
+    Other(String),
+}
+
+/// `{commands: […]}`: each as it was tapped, with what only the desk knows. Leaves out of the batch what would make
+/// it longer than the server reads.
+pub(super) fn body(batch: &mut Vec<Unanswered>) -> Result<String, serde_json::Error> {
+    let mut body = r#"{"commands":["#.to_owned();
+    for (place, command) in batch.iter().enumerate() {
+        let text = one(command)?;
+        if place > 0 && body.len() + text.len() + ",]}".len() > BODY_MAX_BYTES {
+            batch.truncate(place);
+            break;
+        }
+        if place > 0 {
+            body.push(',');
+        }
+        body.push_str(&text);
+    }
+    body.push_str("]}");
+    Ok(body)
+}
+
+fn one(command: &Unanswered) -> Result<String, serde_json::Error> {
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&command.text)?;
+    // Which desk sends it is said by the call; of the others only what the desk itself stored counts.
+    for circumstance in ["deviceId", "placeId", "force"] {
+        fields.remove(circumstance);
+    }
+    fields.insert("commandId".to_owned(), raw(&command.id)?);
+    fields.insert("occurredAt".to_owned(), raw(&command.occurred_at)?);
+    fields.insert("basedOn".to_owned(), raw(&command.based_on)?);
+    if let Some(place) = &command.place {
+        fields.insert("placeId".to_owned(), raw(place)?);
+    }
+    if let Some(reason) = &command.force_reason {
+        fields.insert("force".to_owned(), raw(&json!({ "reason": reason }))?);
+    }
+    serde_json::to_string(&fields)
+}
+
+fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::value::to_raw_value(value)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResultWire {
+    outcome: String,
+    #[serde(default)]
+    command_id: Option<String>,
+    #[serde(default)]
+    seqs: Vec<Seq>,
+    #[serde(default)]
+    result: Option<Value>,
+    #[serde(default)]
+    rejection: Option<Value>,
+}
+
+/// Reads the server's answers to `batch`, in order; commands that it did not decide are left out, and stay.
+///
+/// # Errors
+/// They are not those of the batch, or of no known kind: nothing of them counts.
+pub(super) fn answers(batch: &[Unanswered], results: Vec<Value>) -> Result<Vec<(CommandId, Outcome)>, AnswerError> {
+    if results.len() != batch.len() {
+        return Err(AnswerError::Other(format!("{} results for {} commands", results.len(), batch.len())));
+    }
+    let mut answers = Vec::with_capacity(results.len());
+    for (command, result) in batch.iter().zip(results) {
+        let result: ResultWire = serde_json::from_value(result)?;
+        if result.command_id.is_some_and(|id| id.parse() != Ok(command.id)) {
+            return Err(AnswerError::Other(format!("another command in the place of {}", command.id)));
+        }
+        match result.outcome.as_str() {
+            "accepted" => {
+                let outcome = Outcome::Accepted { seqs: result.seqs, result: result.result };
+                answers.push((command.id, outcome));
+            }
+            "rejected" => {
+                let rejection = result.rejection.unwrap_or_default();
+                answers.push((command.id, Outcome::Rejected { rejection }));
+            }
+            "retry" => {}
+            other => return Err(AnswerError::Other(format!("an outcome {other:?}"))),
+        }
+    }
+    Ok(answers)
+}
+
+/// What the server says to a call, as its outcome for the one command in it.
+pub(super) fn rejected(refusal: &RestError) -> Outcome {
+    let code = match refusal {
+        RestError::Refused { code, .. } => code.as_str(),
+        RestError::Link(_) | RestError::Malformed(_) | RestError::Busy { .. } => "",
+    };
+    Outcome::Rejected { rejection: json!({ "code": code, "message": refusal.to_string(), "details": {} }) }
+}
+
+#[cfg(test)]
+mod tests;
