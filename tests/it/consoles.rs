@@ -218,3 +218,47 @@ fn a_cell_changed_behind_its_back_is_found_named_and_repaired() {
     desk.in_sync();
     assert_eq!(desk.query(&["systemSettings"])["siteName"], right);
 }
+
+#[test]
+fn under_strict_capacity_two_desks_that_can_not_talk_never_fill_the_venue_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = ServerProcess::start_on(folder.path(), "127.0.0.1:0", &["--insecure-open"]);
+    let listen = server.ready()["listen"].as_str().expect("an address").to_owned();
+    let hour = server.product("Hour", 12.5, Some(3600));
+    let strict = json!({ "maxOccupancy": 4, "capacityPolicy": "strict" });
+    assert_eq!(server.call("PUT", "/api/system/settings", &strict).status, 200);
+    let mut desks = [ConsoleProcess::start(server.base()), ConsoleProcess::start(server.base())];
+    for (number, desk) in desks.iter_mut().enumerate() {
+        desk.live();
+        for band in 0..3 {
+            settled(desk, checkin(&format!("D{number}-{band}"), &hour, 1));
+        }
+    }
+    let held = |desk: &mut ConsoleProcess| desk.status()["places"]["held"].as_u64();
+    until("each desk has its half", || {
+        let all: Vec<_> = desks.iter_mut().map(held).collect();
+        (all == [Some(2), Some(2)]).then_some(())
+    });
+    server.stop();
+    for (number, desk) in desks.iter_mut().enumerate() {
+        until("the link is gone", || (desk.status()["link"] != "live").then_some(()));
+        let outcomes: Vec<_> = (0..3)
+            .map(|band| {
+                let played = desk.execute(gate("play", &format!("D{number}-{band}")));
+                (played["state"].clone(), played["rejection"]["code"].clone())
+            })
+            .collect();
+        let go = (json!("pending"), Value::Null);
+        assert_eq!(outcomes, [go.clone(), go, (json!("rejected"), json!("venue_full"))], "desk {number}");
+    }
+    let server = ServerProcess::start_on(folder.path(), &listen, &["--insecure-open"]);
+    for desk in &mut desks {
+        until("everything is sent", || (desk.status()["pending"] == 0).then_some(()));
+        desk.in_sync();
+    }
+    assert_eq!(server.get("/api/system/capacity")["currentOccupancy"], 4);
+    for desk in &mut desks {
+        assert_eq!(desk.status()["attention"], 0, "each GO was true");
+        assert_eq!(desk.status()["places"]["held"], 0);
+    }
+}

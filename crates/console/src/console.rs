@@ -179,6 +179,7 @@ impl Console {
             tasks.spawn(supervisor.run().boxed()),
             tasks.spawn(driver.run().boxed()),
             tasks.spawn(outbox::sender::run(core.clone()).boxed()),
+            tasks.spawn(outbox::lease::run(core.clone()).boxed()),
             tasks.spawn(push::run(core.clone()).boxed()),
         ];
         Ok(Self { inner: Arc::new(Inner { core, tasks: Mutex::new(tasks), lock: Mutex::new(Some(lock)) }) })

@@ -130,6 +130,8 @@ pub(crate) struct Core {
     inputs: mpsc::UnboundedSender<Input>,
     /// A command was taken.
     pub(crate) tapped: Notify,
+    /// The server is to be told which lent places this desk holds.
+    pub(crate) lease_due: Notify,
     /// Something is there to be pushed.
     pub(crate) to_push: Notify,
     /// A fate or the cursor moved.
@@ -171,6 +173,7 @@ impl Core {
             device,
             inputs,
             tapped: Notify::new(),
+            lease_due: Notify::new(),
             to_push: Notify::new(),
             progress: watch::Sender::new(0),
             link: watch::Sender::new(false),

@@ -20,6 +20,7 @@ use gangway_domain::{
     ids::{CommandId, Epoch, EventId, PlaceId, Position, Seq},
     time::VenueTime,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 use tokio::{
@@ -211,6 +212,27 @@ pub enum RestError {
 /// The lines of a snapshot as they come in, in chunks.
 pub type SnapshotChunks = mpsc::Sender<Result<Vec<u8>, RestError>>;
 
+/// What a desk says of its lent places.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeaseCall {
+    /// Those that it may still fill.
+    pub held: Vec<PlaceId>,
+    /// Those that its unanswered plays name.
+    pub spent: Vec<PlaceId>,
+    /// The last answer that it has.
+    pub turn: Option<String>,
+}
+
+/// What the server says to a [`LeaseCall`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Lent {
+    /// Those that it may fill from now on.
+    pub places: Vec<PlaceId>,
+    /// Names this answer.
+    #[serde(default)]
+    pub turn: Option<String>,
+}
+
 /// The server's HTTP: where truth comes from.
 pub trait Rest: Send + Sync + 'static {
     /// `GET /api/sync/events`.
@@ -230,7 +252,7 @@ pub trait Rest: Send + Sync + 'static {
 
     /// `POST /api/sync/lease`: says which lent places this desk holds and which it has spent; the server answers with
     /// those that it holds from now on (`sync.md` rule 21). Without a server that lends, all stays as it is.
-    fn lease(&self, held: Vec<PlaceId>, _spent: Vec<PlaceId>) -> BoxFuture<'_, Result<Vec<PlaceId>, RestError>> {
-        async { Ok(held) }.boxed()
+    fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
+        std::future::ready(Ok(Lent { places: call.held, turn: None })).boxed()
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use gangway_domain::ids::{CommandId, DeviceId, PlaceId};
+use gangway_domain::ids::{CommandId, DeviceId};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{EventsAfter, EventsAnswer, Rest, RestError, SnapshotChunks, cause};
+use super::{EventsAfter, EventsAnswer, LeaseCall, Lent, Rest, RestError, SnapshotChunks, cause};
 use crate::{error::OpenError, sync::message::EventsPage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -104,17 +104,11 @@ impl Http {
         serde_json::from_str(&text).map(Some).map_err(|error| RestError::Malformed(error.to_string()))
     }
 
-    async fn post_lease(&self, held: Vec<PlaceId>, spent: Vec<PlaceId>) -> Result<Vec<PlaceId>, RestError> {
-        #[derive(Deserialize)]
-        struct Lent {
-            places: Vec<PlaceId>,
-        }
-        let body = serde_json::json!({ "held": held, "spent": spent }).to_string();
+    async fn post_lease(&self, call: LeaseCall) -> Result<Lent, RestError> {
+        let body = serde_json::to_string(&call).map_err(|error| RestError::Malformed(error.to_string()))?;
         let request = self.client.post(self.url("/api/sync/lease")).header(CONTENT_TYPE, "application/json");
         let response = accepted(send(request.body(body).timeout(ANSWER_TIMEOUT)).await?).await?;
-        let lent: Lent =
-            serde_json::from_str(&text(response).await?).map_err(|error| RestError::Malformed(error.to_string()))?;
-        Ok(lent.places)
+        serde_json::from_str(&text(response).await?).map_err(|error| RestError::Malformed(error.to_string()))
     }
 
     async fn post_commands(&self, body: String) -> Result<Vec<Value>, RestError> {
@@ -153,8 +147,8 @@ impl Rest for Http {
         self.get_command(id).boxed()
     }
 
-    fn lease(&self, held: Vec<PlaceId>, spent: Vec<PlaceId>) -> BoxFuture<'_, Result<Vec<PlaceId>, RestError>> {
-        self.post_lease(held, spent).boxed()
+    fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
+        self.post_lease(call).boxed()
     }
 }
 

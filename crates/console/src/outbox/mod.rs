@@ -19,6 +19,7 @@
 //!
 //! The file is never thrown away: one that can't be read stops the start, with a sentence that says so.
 
+pub(crate) mod lease;
 mod migrate;
 mod newest;
 mod places;

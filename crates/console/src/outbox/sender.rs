@@ -99,7 +99,11 @@ impl Sender {
         let (after, resends) = (self.last, self.resends);
         match self.core.outbox_blocking(move |outbox| outbox.news(after, resends)).await {
             Ok(news) => {
-                self.resends = news.resends;
+                if self.calls.is_empty() {
+                    self.resends = news.resends;
+                }
+                // Otherwise they are read once more: one that went back may be on its way still, and its end would
+                // take it for answered.
                 self.last = news.waiting.last().map_or(self.last, |waiting| waiting.order.max(self.last));
                 self.queue.add(news.waiting);
                 true

@@ -105,6 +105,8 @@ pub enum Incoming {
     Stats(Value),
     /// A cart at another desk; of no use to a staff desk.
     Cart,
+    /// The server asks for lent places (`sync.md` rule 21).
+    Lease,
 }
 
 #[derive(Deserialize)]
@@ -184,6 +186,7 @@ impl Incoming {
                 return Ok(Self::Stats(first.clone()));
             }
             "cart:updated" => return Ok(Self::Cart),
+            "sync:lease" => return Ok(Self::Lease),
             _ => {}
         }
         let event = EventName::parse(name).ok_or_else(|| Malformed("unknown event".to_owned()))?;

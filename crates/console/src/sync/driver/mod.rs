@@ -150,6 +150,7 @@ impl Driver {
                         let updates = rules::stats_updates(stats, &rows::KnownRows(&self.core.view()));
                         self.show(updates, false);
                     }
+                    Incoming::Lease => self.core.lease_due.notify_one(),
                     Incoming::Event { .. } | Incoming::Head(_) | Incoming::Cart => {}
                 }
                 Input::Heard { link, incoming }
@@ -275,6 +276,7 @@ impl Driver {
         {
             tracing::warn!(%error, "the time of the last contact was not kept");
         }
+        self.core.lease_due.notify_one();
         self.core.status_moved();
     }
 

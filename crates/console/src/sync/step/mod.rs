@@ -138,7 +138,7 @@ impl Step<'_> {
         match incoming {
             Incoming::Event { epoch, event } => self.heard_event(epoch, event),
             Incoming::Head(head) => self.heard_head(head),
-            Incoming::Stats(_) | Incoming::Cart => {}
+            Incoming::Stats(_) | Incoming::Cart | Incoming::Lease => {}
         }
     }
 
