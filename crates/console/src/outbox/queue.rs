@@ -1,7 +1,7 @@
 //! Which commands go out next, and together (`sync.md` rules 15 and 17). Pure: the sender does what it says.
 //!
-//! A command waits for every earlier one without an answer that shares a key with it, and for the one that makes what
-//! it reads. Calls that are under way at once have no key in common. A call goes by one of three lanes:
+//! A command waits for every earlier one without an answer that shares a key with it, and for those that make or
+//! change what it reads. Calls that are under way at once have no key in common. A call goes by one of three lanes:
 //!
 //! ```text
 //!   fresh ──no answer──▶ doubtful: halves, one call at a time ──alone, no answer──▶ alone: its own growing wait
@@ -203,7 +203,7 @@ impl Queue {
 
     /// The first commands of a lane that wait for nothing, in order.
     fn collect(&self, lane: Lane, most: usize, now_ms: u64) -> Vec<i64> {
-        let (mut held, mut held_made) = (HashSet::new(), HashSet::new());
+        let mut held = HashSet::new();
         let (mut orders, mut body_bytes) = (Vec::new(), 0);
         if most == 0 {
             return orders;
@@ -212,8 +212,8 @@ impl Queue {
             let Waiting { keys, made, reads, text_bytes, .. } = &entry.waiting;
             let due =
                 !entry.under_way && entry.retry_at_ms <= now_ms && (entry.undecided == 0 || self.again_at_ms <= now_ms);
-            let waits = keys.iter().chain(made).any(|key| held.contains(key.as_str()))
-                || reads.iter().any(|key| held_made.contains(key.as_str()));
+            // A sale follows what this desk itself did to the product: it was shown with it.
+            let waits = keys.iter().chain(made).chain(reads).any(|key| held.contains(key.as_str()));
             if entry.lane == lane && due && !waits {
                 body_bytes += text_bytes + AROUND_BYTES;
                 if !orders.is_empty() && body_bytes > BODY_MAX_BYTES {
@@ -225,7 +225,6 @@ impl Queue {
                 }
             } else {
                 held.extend(keys.iter().chain(made).map(String::as_str));
-                held_made.extend(made.iter().map(String::as_str));
             }
         }
         orders
