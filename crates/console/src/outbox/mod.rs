@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Order: commands that share a key (a band, a product, a line, the settings) reach the server in the order
-//! in which they were tapped: one batch is under way at a time, and a batch keeps that order. Retry: until
+//! in which they were tapped: calls that are under way at once share none, and each keeps that order. Retry: until
 //! the server answers, with the same id, so that it can never count twice (`sync.md` rules 15–18). A batch
 //! that the server can't read is halved, so that one such command holds back no other; alone, it is rejected. The
 //! answer of a command changes nothing but its fate here: rows come by the log.
