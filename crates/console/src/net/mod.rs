@@ -162,26 +162,6 @@ pub trait Connection: Send + Sync {
     fn ack(&self, position: Position) -> BoxFuture<'_, Result<(), LinkError>>;
 }
 
-/// Which events are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventsAfter {
-    /// Those after this one.
-    pub after: Seq,
-    /// The id of the event there, if it is known; the server compares it (`sync.md` rule 8).
-    pub after_id: Option<EventId>,
-    /// Of this log.
-    pub epoch: Epoch,
-}
-
-/// What the server says to [`EventsAfter`].
-#[derive(Clone, Debug)]
-pub enum EventsAnswer {
-    /// A page of them.
-    Page(EventsPage),
-    /// The log can't say (410): another epoch, trimmed, or another history.
-    SnapshotRequired,
-}
-
 /// Why a call has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RestError {
@@ -212,27 +192,6 @@ pub enum RestError {
 /// The lines of a snapshot as they come in, in chunks.
 pub type SnapshotChunks = mpsc::Sender<Result<Vec<u8>, RestError>>;
 
-/// What a desk says of its lent places.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct LeaseCall {
-    /// Those that it may still fill.
-    pub held: Vec<PlaceId>,
-    /// Those that its unanswered plays name.
-    pub spent: Vec<PlaceId>,
-    /// The last answer that it has.
-    pub turn: Option<String>,
-}
-
-/// What the server says to a [`LeaseCall`].
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Lent {
-    /// Those that it may fill from now on.
-    pub places: Vec<PlaceId>,
-    /// Names this answer.
-    #[serde(default)]
-    pub turn: Option<String>,
-}
-
 /// The server's HTTP: where truth comes from.
 pub trait Rest: Send + Sync + 'static {
     /// `GET /api/sync/events`.
@@ -255,4 +214,45 @@ pub trait Rest: Send + Sync + 'static {
     fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
         std::future::ready(Ok(Lent { places: call.held, turn: None })).boxed()
     }
+}
+
+/// What a desk says of its lent places.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeaseCall {
+    /// Those that it may still fill.
+    pub held: Vec<PlaceId>,
+    /// Those that its unanswered plays name.
+    pub spent: Vec<PlaceId>,
+    /// The last answer that it has.
+    pub turn: Option<String>,
+}
+
+/// What the server says to a [`LeaseCall`].
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Lent {
+    /// Those that it may fill from now on.
+    pub places: Vec<PlaceId>,
+    /// Names this answer.
+    #[serde(default)]
+    pub turn: Option<String>,
+}
+
+/// Which events are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsAfter {
+    /// Those after this one.
+    pub after: Seq,
+    /// The id of the event there, if it is known; the server compares it (`sync.md` rule 8).
+    pub after_id: Option<EventId>,
+    /// Of this log.
+    pub epoch: Epoch,
+}
+
+/// What the server says to [`EventsAfter`].
+#[derive(Clone, Debug)]
+pub enum EventsAnswer {
+    /// A page of them.
+    Page(EventsPage),
+    /// The log can't say (410): another epoch, trimmed, or another history.
+    SnapshotRequired,
 }
