@@ -23,7 +23,7 @@ use crate::{
     core::Core,
     error::ConsoleError,
     outbox::{COMMAND_MAX_BYTES, CommandState, Outbox, OutboxError, Taken, Tapped},
-    overlay::Entry,
+    overlay::{Entry, Standing},
 };
 
 /// A command to be executed.
@@ -115,8 +115,8 @@ pub(crate) async fn execute(core: &Arc<Core>, request: ExecuteRequest) -> Result
             awaiting: false,
         },
         Tap::Taken { taken: Taken::Conflict, .. } => return Err(ConsoleError::IdConflict),
-        Tap::Taken { taken: Taken::Known(fate), .. } => {
-            Executed { command_id: fate.command_id, state: fate.state, rejection: fate.rejection, awaiting: false }
+        Tap::Taken { taken: Taken::Known(fate), awaiting } => {
+            Executed { command_id: fate.command_id, state: fate.state, rejection: fate.rejection, awaiting }
         }
         // It was free a moment before, under the same lock.
         Tap::Taken { taken: Taken::PlaceGone, .. } => {
@@ -140,7 +140,8 @@ pub(crate) async fn tap(core: &Arc<Core>, request: ExecuteRequest) -> Result<(Co
 
 fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {
     let ExecuteRequest { command: text, command_id, occurred_at, force } = request;
-    if core.view().venue.is_none() {
+    // A command that was tapped before may be known, whether the venue is or not.
+    if command_id.is_none() && core.view().venue.is_none() {
         return Err(ConsoleError::NotReady);
     }
     let id = match command_id {
@@ -171,7 +172,8 @@ fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {
 fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, OutboxError> {
     let Wanted { id, command, text, occurred_at, force, tapped_at } = wanted;
     if let Some(taken) = outbox.known(id, &command)? {
-        return Ok(Tap::Taken { taken, awaiting: false });
+        let awaiting = still_awaits(core, &taken, &command);
+        return Ok(Tap::Taken { taken, awaiting });
     }
     let free = outbox.free_place()?;
     let (based_on, seen, said, offline) = {
@@ -197,6 +199,18 @@ fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, Ou
         core.tapped_here(Entry { order, id, command, occurred_at, tapped_at, seen, place, force, last_seq: None });
     }
     Ok(Tap::Taken { taken, awaiting })
+}
+
+/// Whether a command that was tapped before is a play that nobody has said GO to so far: one that does not show.
+fn still_awaits(core: &Core, taken: &Taken, command: &Command) -> bool {
+    let Taken::Known(fate) = taken else { return false };
+    let open = match fate.state {
+        CommandState::Pending | CommandState::Sent => true,
+        CommandState::Settled | CommandState::Rejected => false,
+    };
+    let is_play = matches!(command, Command::Play(_));
+    let shows = || fate.command_id.parse().is_ok_and(|id| core.view().overlay.standing(id) == Some(&Standing::Shown));
+    open && is_play && !shows()
 }
 
 /// The products that a command reads, as they are shown.

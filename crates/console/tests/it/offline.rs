@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{
     Desk, FakeVenue,
-    desk::key,
+    desk::{key, open_in},
     until,
     venue::{checkin, session},
 };
@@ -162,11 +162,14 @@ async fn under_strict_capacity_nobody_enters_without_a_place_or_the_servers_go()
     venue.execute(&checkin("B-1", &hour));
     let desk = Desk::live(&venue).await;
     venue.state().undecided = true;
-    let asked = desk.execute(&session("play", "B-1")).await.expect("taken");
-    assert_eq!((asked.state, asked.awaiting), (CommandState::Pending, true));
+    let first = desk.execute(&session("play", "B-1")).await.expect("taken");
+    assert_eq!((first.state, first.awaiting), (CommandState::Pending, true));
     assert_eq!(desk.data(&["playerSession", "B-1"])["isActive"], json!(false), "only the server can say GO");
+    let again = ExecuteRequest { command_id: Some(first.command_id.clone()), ..asked(&session("play", "B-1")) };
+    let again = desk.console.execute(again).await.expect("known");
+    assert!(again.awaiting, "asking again makes it no GO: {again:?}");
     venue.state().undecided = false;
-    desk.console.settled(&asked.command_id, Duration::from_secs(60)).await.expect("settled");
+    desk.console.settled(&first.command_id, Duration::from_secs(60)).await.expect("settled");
     assert_eq!(desk.data(&["playerSession", "B-1"])["isActive"], json!(true));
     venue.execute(&session("pause", "B-1"));
     until("it is out", || desk.data(&["playerSession", "B-1"])["isActive"] == json!(false)).await;
@@ -177,6 +180,28 @@ async fn under_strict_capacity_nobody_enters_without_a_place_or_the_servers_go()
     let rejection = refused.rejection.expect("why");
     assert_eq!(rejection["code"], "venue_full");
     assert_eq!(rejection["details"], json!({ "maxOccupancy": 100, "lent": 0 }));
+}
+
+fn asked(command: &serde_json::Value) -> ExecuteRequest {
+    ExecuteRequest::of(command).expect("a command")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_was_tapped_before_is_known_without_the_cache() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let sale = checkin("B-1", &hour);
+    let id = desk.execute(&sale).await.expect("taken").command_id;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    std::fs::remove_file(folder.path().join("cache.sqlite")).expect("it was there");
+    let console = open_in(folder.path(), &venue).expect("a console");
+    let known = console.execute(ExecuteRequest { command_id: Some(id.clone()), ..asked(&sale) }).await.expect("known");
+    assert_eq!((known.command_id, known.state), (id, CommandState::Pending), "it is not to be tapped anew");
+    let new = console.execute(asked(&sale)).await.expect_err("nothing is known of the venue");
+    assert_eq!(new.code(), "not_ready");
 }
 
 #[tokio::test(start_paused = true)]
