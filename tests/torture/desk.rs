@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::Write,
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::FileExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -36,6 +36,8 @@ pub(super) struct Desk {
     pub(super) console: ConsoleProcess,
     /// Commands of it that were killed before they were answered, and are tapped again.
     unanswered: Option<(String, Value)>,
+    /// One that was acknowledged, to be tapped once more.
+    acknowledged: Option<(String, Value)>,
     pub(super) faults: Vec<String>,
     chance: fastrand::Rng,
     dir: PathBuf,
@@ -67,8 +69,8 @@ impl Desk {
         let dir = root.join(format!("desk-{number}"));
         let console = ConsoleProcess::launch(&dir, &link.base(), &launch);
         let handle = Handle { link: Arc::new(link), target, cable: cable.map(Arc::new) };
-        let (unanswered, faults) = (None, Vec::new());
-        Self { number, handle, console, unanswered, faults, chance, dir, launch, _clock: clock }
+        let (unanswered, acknowledged, faults) = (None, None, Vec::new());
+        Self { number, handle, console, unanswered, acknowledged, faults, chance, dir, launch, _clock: clock }
     }
 
     /// What of it can be struck.
@@ -85,7 +87,28 @@ impl Desk {
         }
         self.console.kill();
         self.keep_log();
+        if self.chance.u8(..12) == 0 {
+            self.damage();
+        }
         self.console = ConsoleProcess::launch(&self.dir, &self.handle.link.base(), &self.launch);
+    }
+
+    /// Something happens to the file that can be made again; the other one is precious.
+    fn damage(&mut self) {
+        let cache = self.dir.join("cache.sqlite");
+        let Ok(file) = OpenOptions::new().write(true).open(&cache) else { return };
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        let damaged = match self.chance.u8(..3) {
+            0 => file.set_len(length / 2),
+            1 => {
+                let junk: Vec<u8> = std::iter::repeat_with(|| self.chance.u8(..)).take(4_096).collect();
+                file.write_all_at(&junk, self.chance.u64(..length.max(1)))
+            }
+            _ => std::fs::remove_file(&cache),
+        };
+        if let Err(error) = damaged {
+            eprintln!("the cache of desk {} is not damaged: {error}", self.number);
+        }
     }
 
     /// Sees to it that the console runs. One that was struck last may still look alive, and answers nobody.
@@ -105,7 +128,14 @@ impl Desk {
     /// One tap, or one question.
     pub(super) fn tap(&mut self, shared: &Shared<'_>) {
         std::thread::sleep(THINKING.mul_f64(self.chance.f64()));
-        let again = self.unanswered.take().filter(|_| self.chance.bool());
+        if self.chance.u8(..40) == 0 {
+            self.settle(shared);
+            return;
+        }
+        let again = match self.chance.u8(..40) {
+            0 => self.acknowledged.take(),
+            _ => self.unanswered.take().filter(|_| self.chance.bool()),
+        };
         let (id, command) = match again {
             Some(again) => again,
             None => {
@@ -116,9 +146,24 @@ impl Desk {
         };
         shared.ledger.tap(self.number, &id, &command);
         match self.ask("execute", json!({ "command": command, "commandId": id })) {
-            Some(answer) => shared.ledger.answered(&id, &answer),
+            Some(answer) => {
+                shared.ledger.answered(&id, &answer);
+                self.acknowledged = Some((id, command)).filter(|_| answer["ok"] == true);
+            }
             None => self.unanswered = Some((id, command)),
         }
+    }
+
+    /// Takes an entry off the attention list.
+    fn settle(&mut self, shared: &Shared<'_>) {
+        let Some(list) = self.ask("attention", json!({})) else { return };
+        let entries = list["entries"].as_array().cloned().unwrap_or_default();
+        let Some(entry) = self.chance.choice(&entries) else { return };
+        let command = entry["commandId"].as_str().unwrap_or_default().to_owned();
+        shared.ledger.resolves(&command, false);
+        let request = json!({ "entryId": entry["id"], "action": "dismiss", "reason": "torture" });
+        let taken = self.ask("resolve", request).is_some_and(|answer| answer["ok"] == true);
+        shared.ledger.resolves(&command, taken);
     }
 
     /// Asks the console; one that is gone is started again.

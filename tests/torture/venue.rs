@@ -54,12 +54,17 @@ impl Venue {
         let dir = root.path().join("server");
         let server = ServerProcess::launch(&dir, "127.0.0.1:0", &["--insecure-open"], &server_launch);
         let server = server.unwrap_or_else(|why| panic!("{why}"));
+        let ledger = Ledger::new();
+        let strict = chance.bool();
+        let (policy, places) = if strict { ("strict", consoles * 3) } else { ("advisory", 9_000) };
+        if strict {
+            ledger.strict(places);
+        }
         // A visit outlives the change of the day, in the middle of which a run may be.
-        let settings =
-            server.call("PUT", "/api/system/settings", &json!({ "maxOccupancy": 9_000, "creditValidDays": 7 }));
+        let changes = json!({ "maxOccupancy": places, "capacityPolicy": policy, "creditValidDays": 7 });
+        let settings = server.call("PUT", "/api/system/settings", &changes);
         assert_eq!(settings.status, 200, "{}", settings.text);
         let products = vec![server.product("Day", 19.9, Some(86_400)), server.product("Two hours", 12.5, Some(7_200))];
-        let ledger = Ledger::new();
         products.iter().for_each(|product| ledger.product(product));
         let desks = (0..consoles).map(|number| {
             let (cable, clock) = surroundings(number, tell);
@@ -144,6 +149,7 @@ impl Venue {
         let audit = self.ledger.audit_from(&self.server, first);
         report.accepted += audit.accepted as u64;
         report.rejected += audit.rejected.len() as u64;
+        report.diverged(self.ledger.attention_differs(&audit.for_attention, &mut consoles));
         report.add(audit);
         for desk in &mut self.desks {
             report.diverged(self.ledger.fates_differ(desk.number, &mut desk.console, first));

@@ -25,12 +25,16 @@ pub struct Ledger {
 struct Book {
     products: BTreeMap<String, Priced>,
     taps: Vec<Tap>,
-    places: BTreeMap<String, usize>,
+    by_id: BTreeMap<String, usize>,
     /// The bands of lines that are refunded by their ids.
     line_bands: BTreeMap<String, String>,
     log: log::LogIndex,
     /// By command, what the server said last; none of those that it does not know.
     outcomes: BTreeMap<String, String>,
+    /// Rejected commands whose entries somebody has tried to settle, and whether a desk took that.
+    resolved: BTreeMap<String, bool>,
+    /// The most that may play, where nobody may be let in without a place.
+    places: Option<usize>,
 }
 
 /// What a product costs and gives.
@@ -53,6 +57,8 @@ pub struct Tap {
     pub answer: TapAnswer,
     asked: Instant,
     answered: Instant,
+    /// The desk showed that it was done, and not that only the server can say so.
+    shown: bool,
 }
 
 /// What a desk said to a tap.
@@ -92,15 +98,25 @@ impl Ledger {
         self.book().line_bands.insert(transaction.to_owned(), band.to_owned());
     }
 
+    /// Knows that only so many may play at once, and that a desk says GO only where one has a place.
+    pub fn strict(&self, places: usize) {
+        self.book().places = Some(places);
+    }
+
+    /// Notes that somebody settles the entry of a rejected command: `taken` once a desk has said so, and false before.
+    pub fn resolves(&self, command: &str, taken: bool) {
+        *self.book().resolved.entry(command.to_owned()).or_default() |= taken;
+    }
+
     /// Notes a tap before the desk is asked.
     pub fn tap(&self, desk: usize, id: &str, command: &Value) {
         let mut book = self.book();
-        if book.places.contains_key(id) {
+        if book.by_id.contains_key(id) {
             return;
         }
         let now = Instant::now();
         let place = book.taps.len();
-        book.places.insert(id.to_owned(), place);
+        book.by_id.insert(id.to_owned(), place);
         book.taps.push(Tap {
             id: id.to_owned(),
             desk,
@@ -108,13 +124,14 @@ impl Ledger {
             answer: TapAnswer::Nothing,
             asked: now,
             answered: now,
+            shown: false,
         });
     }
 
     /// Notes what the desk answered; a repeat of a tap may be answered by what has become of it since.
     pub fn answered(&self, id: &str, answer: &Value) {
         let mut book = self.book();
-        let Some(place) = book.places.get(id).copied() else { return };
+        let Some(place) = book.by_id.get(id).copied() else { return };
         let tap = &mut book.taps[place];
         tap.answered = Instant::now();
         if tap.answer == TapAnswer::Acknowledged {
@@ -122,7 +139,10 @@ impl Ledger {
         }
         tap.answer = match (answer["ok"].as_bool(), answer["state"].as_str()) {
             (Some(true), Some("rejected")) => TapAnswer::Refused,
-            (Some(true), _) => TapAnswer::Acknowledged,
+            (Some(true), _) => {
+                tap.shown = answer["awaiting"] != true;
+                TapAnswer::Acknowledged
+            }
             _ => TapAnswer::NotTaken(text(&answer["error"]["code"]).to_owned()),
         };
     }

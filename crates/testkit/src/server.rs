@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -27,8 +27,13 @@ pub struct ServerProcess {
     ready: Value,
     dir: PathBuf,
     stderr: Arc<Mutex<String>>,
+    /// Keeps connections, and how many calls it has made.
+    caller: Mutex<(ureq::Agent, u32)>,
     _folder: Option<TempDir>,
 }
+
+/// Calls over one connection, at most: far below what the server takes from one at a time.
+const CALLS_PER_CONNECTION: u32 = 300;
 
 /// What an HTTP call was answered.
 #[derive(Debug)]
@@ -83,7 +88,7 @@ impl ServerProcess {
         let ready: Value =
             serde_json::from_str(&line).map_err(|_| format!("no ready line but {line:?}; {}", said()))?;
         let base = format!("http://{}", ready["listen"].as_str().expect("an address"));
-        Ok(Self { process, base, ready, dir: dir.to_owned(), stderr, _folder: None })
+        Ok(Self { process, base, ready, dir: dir.to_owned(), stderr, caller: Mutex::new((agent(), 0)), _folder: None })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -125,9 +130,7 @@ impl ServerProcess {
 
     /// Calls it with any text as the body and more headers. None: no answer, as from a server that was killed.
     pub fn try_call(&self, method: &str, path: &str, body: Option<&str>, headers: &[(&str, &str)]) -> Option<Answer> {
-        let config =
-            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(20)));
-        let agent: ureq::Agent = config.build().into();
+        let agent = self.agent();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         if body.is_some() {
             request = request.header("content-type", "application/json");
@@ -148,6 +151,15 @@ impl ServerProcess {
         Some(Answer { status, json: serde_json::from_str(&text).unwrap_or(Value::Null), text, content_type })
     }
 
+    fn agent(&self) -> ureq::Agent {
+        let mut caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner);
+        if caller.1 >= CALLS_PER_CONNECTION {
+            *caller = (agent(), 0);
+        }
+        caller.1 += 1;
+        caller.0.clone()
+    }
+
     /// `GET path`, which must answer 200; the body.
     pub fn get(&self, path: &str) -> Value {
         let answer = self.call("GET", path, &Value::Null);
@@ -157,9 +169,7 @@ impl ServerProcess {
 
     /// The head of its snapshot: `{epoch, seq, stateHash, …}`. None: no answer.
     pub fn snapshot_head(&self) -> Option<Value> {
-        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
-        let agent: ureq::Agent = config.build().into();
-        let mut response = agent.get(format!("{}/api/sync/snapshot", self.base)).call().ok()?;
+        let mut response = self.agent().get(format!("{}/api/sync/snapshot", self.base)).call().ok()?;
         let mut line = String::new();
         BufReader::new(response.body_mut().as_reader()).read_line(&mut line).ok()?;
         serde_json::from_str(&line).ok()
@@ -188,6 +198,11 @@ impl ServerProcess {
         signal(self.process.child.id(), "TERM");
         until("the server's end", || self.process.ended())
     }
+}
+
+fn agent() -> ureq::Agent {
+    let patience = Duration::from_secs(20);
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(patience)).build().into()
 }
 
 /// Sends a signal to a process by its id.

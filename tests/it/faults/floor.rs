@@ -197,6 +197,9 @@ impl Floor {
         }
         let audit = self.ledger.audit(&self.server);
         assert!(audit.is_clean(), "{audit}");
+        let mut consoles: Vec<&mut ConsoleProcess> = self.desks.iter_mut().map(|desk| &mut desk.console).collect();
+        let differ = self.ledger.attention_differs(&audit.for_attention, &mut consoles);
+        assert!(differ.is_empty(), "{}", differ.join("; "));
         for desk in &mut self.desks {
             let differ = self.ledger.fates_differ(desk.number, &mut desk.console, 0);
             assert!(differ.is_empty(), "{}", differ.join("; "));

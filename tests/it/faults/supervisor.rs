@@ -1,7 +1,9 @@
 //! No failure of the network leads anywhere but to "connecting" and back.
 
 use std::{
+    fs,
     net::TcpListener,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -23,6 +25,7 @@ cells! { "supervisor",
     captive_portal_answers_200_with_html => || replaced_by(|_| Behaviour::Login),
     every_third_connection_is_dropped => || replaced_for_a_while(&Behaviour::DropEvery(3)),
     certificate_has_expired => expired,
+    server_returns_with_an_older_copy => older_copy,
     server_of_another_venue_answers => another_venue,
 }
 
@@ -167,6 +170,49 @@ fn expired() -> Ran {
     certificates.renew(-1).expect("the tools are there");
     floor.desks[0].link.show(&certificates);
     goes_on(&mut floor);
+    Ran::Whole
+}
+
+/// The files of the venue, copied while nothing writes.
+fn copy_venue(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("venue.sqlite") {
+            fs::copy(entry.path(), to.join(name)).expect("a copy");
+        }
+    }
+}
+
+fn older_copy() -> Ran {
+    let mut floor = Floor::open();
+    let early = sold_at_both(&mut floor);
+    floor.check();
+    let backup = tempfile::tempdir().expect("a folder");
+    floor.server.kill();
+    copy_venue(floor.server_folder.path(), backup.path());
+    floor.restart_server();
+    for desk in &mut floor.desks {
+        desk.comes_back();
+    }
+    // What desks settled since is all that is left of it.
+    let late = sold_at_both(&mut floor);
+    floor.acknowledged(1, &gate("pause", &early));
+    let other = floor.sell_and_board(1);
+    floor.desks[0].sees(&other, "playing");
+    floor.desks[0].sees(&early, "paused");
+    floor.check();
+    floor.server.kill();
+    for name in ["venue.sqlite-wal", "venue.sqlite-shm"] {
+        let _ = fs::remove_file(floor.server_folder.path().join(name));
+    }
+    copy_venue(backup.path(), floor.server_folder.path());
+    floor.restart_server();
+    goes_on(&mut floor);
+    for desk in &mut floor.desks {
+        desk.sees(&late, "playing");
+        desk.sees(&other, "playing");
+        desk.sees(&early, "paused");
+    }
     Ran::Whole
 }
 

@@ -29,6 +29,8 @@ pub struct Audit {
     pub accepted: usize,
     /// Commands that the server rejected, by their ids.
     pub rejected: Vec<String>,
+    /// Of them, those that a person has to see.
+    pub for_attention: Vec<String>,
     /// What was acknowledged and is not there.
     pub lost: Vec<String>,
     /// What is there more often than it was tapped.
@@ -81,11 +83,14 @@ impl Ledger {
     /// Compares the taps from the `first` on, counted from 0. Their bands must not occur in earlier ones.
     pub fn audit_from(&self, server: &ServerProcess, first: usize) -> Audit {
         let mut book = self.book();
-        let Book { log, outcomes, taps, .. } = &mut *book;
+        let Book { log, outcomes, taps, places, .. } = &mut *book;
         log.read(server);
         let mut audit = Audit { diverged: std::mem::take(&mut log.faults), ..Audit::default() };
+        if let Some(places) = places.filter(|places| *places < log.most_playing) {
+            audit.diverged.push(format!("{} played at once, there is room for {places}", log.most_playing));
+        }
         for tap in &taps[first..] {
-            let outcome = outcome(tap, server, log, &mut audit);
+            let outcome = outcome(tap, server, log, places.is_some(), &mut audit);
             match outcome {
                 Some(outcome) => drop(outcomes.insert(tap.id.clone(), outcome)),
                 None => drop(outcomes.remove(&tap.id)),
@@ -101,7 +106,7 @@ impl Ledger {
 }
 
 /// Checks the outcome of a tap, and says it; none if the server does not know the command.
-fn outcome(tap: &Tap, server: &ServerProcess, log: &LogIndex, audit: &mut Audit) -> Option<String> {
+fn outcome(tap: &Tap, server: &ServerProcess, log: &LogIndex, strict: bool, audit: &mut Audit) -> Option<String> {
     let acknowledged = tap.answer == TapAnswer::Acknowledged;
     audit.acknowledged += usize::from(acknowledged);
     let answer = server.call("GET", &format!("/api/commands/{}", tap.id), &Value::Null);
@@ -132,6 +137,14 @@ fn outcome(tap: &Tap, server: &ServerProcess, log: &LogIndex, audit: &mut Audit)
         (200, Some("rejected")) => {
             if let TapAnswer::NotTaken(why) = &tap.answer {
                 audit.diverged.push(format!("{what} was not taken ({why}) and was sent"));
+            }
+            let turned_away = tap.command["type"] == "session.play" && outcome["rejection"]["code"] == "venue_full";
+            if turned_away && tap.shown && strict {
+                audit.diverged.push(format!("{what} was shown as GO, and there was no place"));
+            }
+            // A desk that waited for the answer let nobody in, so nobody needs to know.
+            if !turned_away || tap.shown {
+                audit.for_attention.push(tap.id.clone());
             }
             audit.rejected.push(tap.id.clone());
             // An entry of the attention list is all that may come of it.

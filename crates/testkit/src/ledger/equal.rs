@@ -1,6 +1,9 @@
 //! Whether all desks and the server show the same.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -18,7 +21,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Ledger {
     /// Waits until all desks are live, have nothing pending, and show what the server shows: by epoch, cursor and state
-    /// hash, and by the answers to their queries. `rejected` are to be in each desk's attention list.
+    /// hash, and by the answers to their queries.
     ///
     /// # Errors
     /// They are not within `patience`; what differed last.
@@ -59,6 +62,35 @@ impl Ledger {
             };
             if same != outcome.as_deref() {
                 found.push(format!("{}: desk {desk} says {fate}, the server {outcome:?}", tap.id));
+            }
+        }
+        found
+    }
+}
+
+impl Ledger {
+    /// What is wrong with the desks' attention lists, once they have converged: they are equal, and what the server
+    /// has rejected is on them, unless somebody has settled the entry.
+    pub fn attention_differs(&self, rejected: &[String], desks: &mut [&mut ConsoleProcess]) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut lists = desks.iter_mut().map(|desk| {
+            let entries = desk.request("attention", json!({}))["entries"].as_array().cloned().unwrap_or_default();
+            entries.into_iter().map(|entry| (entry["id"].to_string(), entry)).collect::<BTreeMap<String, Value>>()
+        });
+        let Some(first) = lists.next() else { return found };
+        for (number, list) in lists.enumerate() {
+            if list != first {
+                let ids = |list: &BTreeMap<String, Value>| list.keys().cloned().collect::<Vec<_>>().join(", ");
+                found.push(format!("desk {}'s attention is [{}], desk 0's [{}]", number + 1, ids(&list), ids(&first)));
+            }
+        }
+        let book = self.book();
+        for command in rejected {
+            let open = first.values().any(|entry| entry["commandId"] == *command);
+            match book.resolved.get(command) {
+                None if !open => found.push(format!("{command} was rejected and is on no list")),
+                Some(true) if open => found.push(format!("{command} was settled and is still on the lists")),
+                _ => {}
             }
         }
         found

@@ -1,6 +1,6 @@
 //! The server's log by command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -18,6 +18,10 @@ pub(super) struct LogIndex {
     after: u64,
     /// By command: the places and names of its events.
     by_command: BTreeMap<String, Vec<(u64, String)>>,
+    /// Visits that play after the last event.
+    playing: BTreeSet<String>,
+    /// The most that played after any command.
+    pub(super) most_playing: usize,
     /// What the log should not be.
     pub(super) faults: Vec<String>,
 }
@@ -43,6 +47,7 @@ impl LogIndex {
                     self.faults.push(format!("the log goes from {} to {seq}", self.after));
                 }
                 self.after = seq;
+                self.follow(event);
                 if let Some(command) = event["commandId"].as_str() {
                     let name = text(&event["name"]).to_owned();
                     self.by_command.entry(command.to_owned()).or_default().push((seq, name));
@@ -51,6 +56,21 @@ impl LogIndex {
             if events.is_empty() || page["through"] == page["head"] {
                 return;
             }
+        }
+    }
+
+    /// Counts who plays.
+    fn follow(&mut self, event: &Value) {
+        let session = &event["payload"]["playerSession"];
+        if let Some(id) = session["id"].as_str() {
+            if session["isActive"] == true {
+                self.playing.insert(id.to_owned());
+            } else {
+                self.playing.remove(id);
+            }
+        }
+        if event["seq"] == event["last"] {
+            self.most_playing = self.most_playing.max(self.playing.len());
         }
     }
 
