@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    cache::{Cache, Loaded},
+    cache::{Cache, CacheError, Loaded},
     core::{Core, Parts, View},
     error::{ConsoleError, OpenError},
     execute::{self, ExecuteRequest, Executed},
@@ -150,7 +150,7 @@ impl Console {
         }
         let device = Device { id: outbox.device().0.clone(), name: outbox.device_name()? };
         let Ports { realtime, rest, clock, chance, executor } = ports(outbox.device())?;
-        let (cache, loaded, notices) = open_cache(&data_dir.join("cache.sqlite"))?;
+        let (cache, loaded, notices) = open_cache_of(&outbox, &data_dir.join("cache.sqlite"))?;
         let state = State::new(loaded.held.clone(), &loaded.hash.to_hex(), loaded.tampered);
         let view = first_view(loaded, Overlay::new(outbox.device().clone()), clock.as_ref(), notices);
         let (inputs, inputs_out) = mpsc::unbounded_channel();
@@ -374,6 +374,23 @@ fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Opens the cache of the venue that the outbox's commands are for: rows of another one would be laid under them.
+fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
+    let (cache, mut loaded, notices) = open_cache(path)?;
+    match (outbox.venue_id()?, &loaded.venue_id) {
+        (Some(ours), Some(theirs)) if ours != *theirs => {
+            drop(cache);
+            let (mut cache, notice) = Cache::replace(path, &CacheError::OtherVenue)?;
+            let loaded = Loaded { venue_id: Some(ours), ..cache.load()? };
+            return Ok((cache, loaded, vec![notice]));
+        }
+        (Some(ours), None) => loaded.venue_id = Some(ours),
+        (None, Some(theirs)) => outbox.belong_to(theirs)?,
+        _ => {}
+    }
+    Ok((cache, loaded, notices))
 }
 
 fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<String>) -> View {

@@ -39,6 +39,9 @@ pub enum CacheError {
     /// The file could not be moved or made.
     #[error("the cache file: {0}")]
     File(#[from] std::io::Error),
+    /// Its rows are another venue's than this desk's commands.
+    #[error("it is of another venue")]
+    OtherVenue,
     /// A position that no log has.
     #[error("the cache file holds a place that can't be")]
     Place,
@@ -54,7 +57,7 @@ impl CacheError {
                 Some(code) => matches!(code, DatabaseCorrupt | NotADatabase | SchemaChanged | TypeMismatch | Unknown),
                 None => !matches!(error, rusqlite::Error::QueryReturnedNoRows),
             },
-            Self::Row(_) | Self::Place => true,
+            Self::Row(_) | Self::Place | Self::OtherVenue => true,
             Self::File(_) => false,
         }
     }

@@ -109,14 +109,19 @@ fn useless(why: &str) -> CacheError {
     CacheError::Sqlite(rusqlite::Error::SqliteFailure(code, Some(why.to_owned())))
 }
 
-/// Moves the file and what belongs to it out of the way, under the first free name.
+/// Files set aside that are kept: somebody may want to look at the last ones, and none may fill a disk.
+const ASIDE_KEPT: u32 = 3;
+
+/// Moves the file and what belongs to it out of the way, under a number of its own; of those before, only the last
+/// stay.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, std::io::Error> {
     let name = |suffix: &str, number: u32| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!("{suffix}.aside-{number}"));
         PathBuf::from(name)
     };
-    let number = (1..).find(|number| !name("", *number).exists()).unwrap_or(0);
+    let before = numbers_aside(path);
+    let number = before.iter().max().map_or(1, |last| last + 1);
     for suffix in ["-wal", "-shm"] {
         let mut companion = path.as_os_str().to_owned();
         companion.push(suffix);
@@ -125,5 +130,21 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, std::io::Error> {
         }
     }
     std::fs::rename(path, name("", number))?;
+    for old in before.into_iter().filter(|old| old + ASIDE_KEPT <= number) {
+        for suffix in ["", "-wal", "-shm"] {
+            // One that can't be removed is in nobody's way but the disk's.
+            let _ = std::fs::remove_file(name(suffix, old));
+        }
+    }
     Ok(name("", number))
+}
+
+/// The numbers of the files that were set aside before.
+fn numbers_aside(path: &Path) -> Vec<u32> {
+    let (Some(folder), Some(file)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let prefix = format!("{file}.aside-");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.strip_prefix(&prefix)?.parse().ok()).collect()
 }

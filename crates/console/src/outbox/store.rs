@@ -60,6 +60,24 @@ impl Outbox {
         &self.device
     }
 
+    /// Which venue the commands here are for; none before a server has said. No other venue's server ever gets them,
+    /// whatever became of the cache.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn venue_id(&self) -> Result<Option<String>, OutboxError> {
+        Ok(self.connection.query_row("SELECT venue_id FROM device", [], |row| row.get(0))?)
+    }
+
+    /// The commands here are for this venue from now on; what was said before stays.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn belong_to(&self, venue_id: &str) -> Result<(), OutboxError> {
+        self.connection.execute("UPDATE device SET venue_id = ?1 WHERE venue_id IS NULL", [venue_id])?;
+        Ok(())
+    }
+
     /// Remembers what people call this desk.
     ///
     /// # Errors

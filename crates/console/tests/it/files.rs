@@ -240,3 +240,59 @@ async fn an_outbox_that_its_place_keeps_shut_is_not_called_damaged() {
     let said = open_in(folder.path(), &venue).err().expect("refused").to_string();
     assert!(said.contains("can't be opened here") && !said.contains("move it away"), "{said}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn commands_of_one_venue_never_reach_another_even_when_the_cache_is_lost() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let sale = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    std::fs::remove_file(folder.path().join("cache.sqlite")).expect("removed");
+    let (other, _) = FakeVenue::with_hour();
+    other.state().venue_id = Some("venue-2".to_owned());
+    let desk = Desk { console: open_in(folder.path(), &other).expect("a console"), folder };
+    until("it is said", || desk.status()["problem"].as_str().is_some_and(|why| why.contains("another venue"))).await;
+    assert_eq!(desk.data(&["products"]), json!(null), "nothing of the other venue is shown");
+    assert_eq!(other.state().bodies, Vec::<String>::new(), "and nothing is sent to it");
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    venue.set_online(true);
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    desk.console.settled(&sale, std::time::Duration::from_secs(60)).await.expect("sent to its own server");
+    assert_eq!(desk.bands(), ["B-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_another_venue_are_never_laid_under_this_desks_commands() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (other, _) = FakeVenue::with_hour();
+    other.state().venue_id = Some("venue-2".to_owned());
+    let Desk { folder: theirs, console } = Desk::live(&other).await;
+    console.shutdown().await;
+    let Desk { folder, console } = Desk::live(&venue).await;
+    console.shutdown().await;
+    std::fs::copy(theirs.path().join("cache.sqlite"), folder.path().join("cache.sqlite")).expect("copied");
+    venue.execute(&checkin("B-1", &hour));
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    assert!(desk.sync_status().notices[0].contains("another venue"), "{:?}", desk.sync_status().notices);
+    desk.until_live().await;
+    assert_eq!(desk.bands(), ["B-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_the_caches_that_were_set_aside_only_the_last_are_kept() {
+    let (venue, _) = FakeVenue::with_hour();
+    let folder = tempfile::tempdir().expect("a folder");
+    for _ in 0..6 {
+        break_bytes(&folder.path().join("cache.sqlite"));
+        // What a reader left would mend the broken file.
+        let _ = std::fs::remove_file(folder.path().join("cache.sqlite-wal"));
+        open_in(folder.path(), &venue).expect("a console").shutdown().await;
+    }
+    let aside = |number: u32| folder.path().join(format!("cache.sqlite.aside-{number}")).exists();
+    let kept: Vec<u32> = (1..=7).filter(|number| aside(*number)).collect();
+    assert_eq!(kept, [4, 5, 6]);
+}

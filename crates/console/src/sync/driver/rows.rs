@@ -7,6 +7,7 @@ use super::Driver;
 use crate::{
     cache::{Cache, CacheError},
     core::View,
+    outbox::OutboxError,
     overlay::{Confirmed, Touched},
     query::{
         key::Topic,
@@ -93,6 +94,12 @@ impl Driver {
     pub(super) fn swap(&mut self, held: &Held) -> Option<Input> {
         let staged = self.running.staged.take().filter(|staged| staged.held == *held)?;
         let now = self.core.venue_now();
+        // Whose commands these are is on disk before the first row is: from here on no other venue's server gets them.
+        if let Some(venue_id) = &staged.venue_id
+            && let Err(error) = self.core.with_outbox(|outbox| outbox.belong_to(venue_id))
+        {
+            return Some(self.outbox_failed(&error));
+        }
         let swapped = match self.core.cache().as_mut() {
             Some(cache) => {
                 let (base, venue_id) = (staged.epoch_base.as_ref(), staged.venue_id.as_deref());
@@ -142,6 +149,13 @@ impl Driver {
         self.show(updates.into_iter().map(set).collect(), false);
         self.core.fates_changed();
         None
+    }
+
+    /// The outbox could not be written: nothing is shown that commands of an unknown venue could be laid on.
+    fn outbox_failed(&mut self, error: &OutboxError) -> Input {
+        tracing::error!(%error, "the outbox can't be written; the snapshot is asked for again");
+        self.core.view_mut().problem = Some(error.to_string());
+        Input::ApplyFailed { held: self.core.cache().as_ref().and_then(|cache| cache.held().ok().flatten()) }
     }
 
     /// The cache could not be written: a file that is of no use is replaced by an empty one.
