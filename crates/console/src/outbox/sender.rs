@@ -211,10 +211,20 @@ async fn perform(core: Arc<Core>, Call { id: call, orders }: Call) -> Ended {
     ended
 }
 
-async fn part_unreadable(core: &Core) {
-    let at = core.venue_now();
-    match core.outbox_blocking(move |outbox| outbox.part_unreadable(at)).await {
-        Ok(_) => core.tapped.notify_one(),
+/// Sets apart what can't be read any more: it shows no longer, and what is on the attention list for it does.
+async fn part_unreadable(core: &Arc<Core>) {
+    let (desk, at) = (core.clone(), core.venue_now());
+    let parted = core.outbox_blocking(move |outbox| {
+        if outbox.part_unreadable(at)? {
+            desk.read_pending_of(outbox)?;
+        }
+        Ok(())
+    });
+    match parted.await {
+        Ok(()) => {
+            core.show_everything();
+            core.tapped.notify_one();
+        }
         Err(error) => tracing::error!(%error, "the outbox can't be written"),
     }
 }

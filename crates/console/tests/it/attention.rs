@@ -174,6 +174,24 @@ async fn a_stored_command_that_can_not_be_read_is_on_the_list_and_stops_nothing(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stored_command_that_is_bent_while_it_waits_shows_no_longer_and_is_on_the_list() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.state().undecided = true;
+    let bent = desk.execute(&checkin("B-1", &hour)).await.expect("taken");
+    desk.execute(&checkin("B-2", &hour)).await.expect("taken");
+    let file = rusqlite::Connection::open(desk.folder.path().join("outbox.sqlite")).expect("the outbox");
+    file.execute("UPDATE commands SET command = 'x' WHERE command_id = ?1", [&bent.command_id]).expect("bent");
+    drop(file);
+    until("it is on the list", || desk.status()["attention"] == 1).await;
+    assert_eq!(desk.data(&["attention"])[0]["kind"], "unreadable");
+    assert_eq!(desk.bands(), ["B-2"], "what was never sent does not look sold");
+    venue.state().undecided = false;
+    until("the others are answered", || desk.status()["pending"] == 0).await;
+    assert_eq!(desk.bands(), ["B-2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_newest_commands_and_who_has_seen_them_are_told() {
     let (venue, hour) = FakeVenue::with_hour();
     let desk = Desk::live(&venue).await;
