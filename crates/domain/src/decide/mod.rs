@@ -63,6 +63,9 @@ pub struct Context {
     pub late: bool,
     /// The lent place that a play spends (`sync.md` rule 21).
     pub place: Option<PlaceId>,
+    /// It was given on another log than this one, which may be an older copy: a place that it names and nobody knows
+    /// was lent by that log.
+    pub other_log: bool,
     /// Why staff do it although the venue would say no.
     pub force: Option<String>,
 }
@@ -78,6 +81,7 @@ impl Context {
             staff_id: None,
             late: false,
             place: None,
+            other_log: false,
             force: None,
         }
     }
@@ -108,7 +112,7 @@ pub enum Flag {
     OverCapacity,
     /// It was let in without a link, and its credit was used up: all of it is overstay.
     NoCredit,
-    /// It was let in on a lent place that a manager had written off meanwhile.
+    /// It was let in on a lent place that a manager had written off meanwhile, or that only a log that is gone knew.
     PlaceLost,
     /// Staff did it although the venue would have said no.
     Forced {

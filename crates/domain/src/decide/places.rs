@@ -17,7 +17,7 @@ pub(super) fn enter(draft: &mut Draft) -> Result<Option<Change>, Rejection> {
     let context = draft.context;
     let named = context.place.as_ref().and_then(|id| draft.venue.place(id));
     let own = named.filter(|place| Some(&place.device_id) == context.device_id.as_ref());
-    let spent = own.map(|place| Change::gone(Collection::Places, place.id.as_str()));
+    let gone = |place: &PlaceRow| Change::gone(Collection::Places, place.id.as_str());
     let covered = own.is_some_and(|place| !place.written_off);
     let max = draft.venue.settings().max_occupancy;
     let policy = draft.venue.settings().capacity_policy;
@@ -25,10 +25,16 @@ pub(super) fn enter(draft: &mut Draft) -> Result<Option<Change>, Rejection> {
         CapacityPolicy::Advisory => 0,
         CapacityPolicy::Strict => draft.venue.lent(),
     };
+    let spent = own.map(gone);
     if covered && policy == CapacityPolicy::Strict || draft.playing.saturating_add(lent) < max {
         return Ok(spent);
     }
-    if own.is_some_and(|place| place.written_off) {
+    let of_other_log =
+        policy == CapacityPolicy::Strict && context.other_log && context.place.is_some() && named.is_none();
+    if let Some(place) = of_other_log.then(|| stands_in(draft)).flatten() {
+        return Ok(Some(gone(place)));
+    }
+    if own.is_some_and(|place| place.written_off) || of_other_log {
         // It was told GO on a place that was its own then: the child is inside.
         draft.flag(Flag::PlaceLost);
     } else if let Some(reason) = &context.force {
@@ -39,6 +45,14 @@ pub(super) fn enter(draft: &mut Draft) -> Result<Option<Change>, Rejection> {
         return Err(Rejection::VenueFull { max, lent });
     }
     Ok(spent)
+}
+
+/// The place that its desk counts as holding for one that this log does not know: the youngest, which the desk has
+/// hardly heard of.
+fn stands_in<'a>(draft: &Draft<'a>) -> Option<&'a PlaceRow> {
+    let device = draft.context.device_id.as_ref()?;
+    let own = draft.venue.places().filter(|place| !place.written_off && place.device_id == *device);
+    own.max_by_key(|place| (place.granted_at, &place.id))
 }
 
 /// `device` holds exactly `places` from now on; one of them that was written off stays so.

@@ -302,6 +302,7 @@ impl Work<'_> {
             staff_id: self.request.staff_id.clone(),
             late: self.late(),
             place: self.request.place.clone(),
+            other_log: self.request.based_on.as_ref().is_some_and(|seen| seen.epoch != self.head.epoch),
             force: self.request.force.clone(),
         };
         Ok((context, unknown_catalogue))

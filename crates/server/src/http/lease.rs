@@ -12,6 +12,7 @@ use std::{
 
 use axum::{Json, extract::State};
 use gangway_domain::{
+    band::BarcodeId,
     command::Command,
     ids::{DeviceId, PlaceId},
     settings::CapacityPolicy,
@@ -28,7 +29,7 @@ use super::{
 };
 use crate::{
     dispatcher::{HEAD_INTERVAL_MS, Notice},
-    execute::{Batch, Intent, LeaseCall, Request, SeenTurn},
+    execute::{Batch, Intent, LATE_MS, LeaseCall, Request, SeenTurn},
     realtime::Profile,
 };
 
@@ -134,17 +135,19 @@ impl App {
     /// Asks desks for places where plays of `batch` find only lent ones, and waits for them a moment. What is given
     /// back stays free for these plays as long as the answer lives.
     pub(super) async fn recall(&self, batch: &Batch) -> Option<Wanted> {
-        if !batch.iter().any(is_play_without_place) {
+        let now = self.now();
+        let waiting: Vec<&BarcodeId> = batch.iter().filter_map(|request| waits_for_a_place(request, now)).collect();
+        if waiting.is_empty() {
             return None;
         }
-        let want = |venue: &Venue| wanted(venue, batch);
+        let want = |venue: &Venue| wanted(venue, &waiting);
         let strict = self.mirror.with(|mirror| mirror.venue.settings().capacity_policy == CapacityPolicy::Strict);
         if !strict {
             return None;
         }
         // The mirror follows within a few ms; one that does not must not hold up the gate.
         let seen = tokio::time::timeout(RECALL_MAX, self.mirror.reach(self.store.commits().seq())).await;
-        let live = self.live(self.now());
+        let live = self.live(now);
         let (wanted, can_come_back) = self.mirror.with(|mirror| {
             let lent = mirror.venue.places().any(|place| !place.written_off && live.contains(&place.device_id));
             (want(&mirror.venue), lent)
@@ -164,20 +167,24 @@ impl App {
     }
 }
 
-fn is_play_without_place(request: &Request) -> bool {
-    let plays = matches!(&request.intent, Intent::Command(Command::Play(_)));
-    plays && request.place.is_none() && request.force.is_none()
+/// The band that somebody at the gate waits with, if only a free place lets it in. Nobody waits any more for what comes
+/// late.
+fn waits_for_a_place(request: &Request, now: VenueTime) -> Option<&BarcodeId> {
+    let late = request.occurred_at.is_some_and(|moment| now.since(moment) > LATE_MS);
+    match &request.intent {
+        Intent::Command(Command::Play(band)) if request.place.is_none() && request.force.is_none() && !late => {
+            Some(band)
+        }
+        Intent::Command(_) | Intent::Invalid { .. } => None,
+    }
 }
 
-/// How many plays of `batch` find no place but lent ones.
-fn wanted(venue: &Venue, batch: &Batch) -> u32 {
-    let can_play = |request: &&Request| match &request.intent {
-        Intent::Command(Command::Play(band)) if is_play_without_place(request) => {
-            venue.live_session(band).is_some_and(|session| session.open_segment.is_none() && session.is_listed())
-        }
-        _ => false,
+/// How many of `waiting` find no place but lent ones.
+fn wanted(venue: &Venue, waiting: &[&BarcodeId]) -> u32 {
+    let can_play = |band: &&&BarcodeId| {
+        venue.live_session(band).is_some_and(|session| session.open_segment.is_none() && session.is_listed())
     };
-    let plays = u32::try_from(batch.iter().filter(can_play).count()).unwrap_or(u32::MAX);
+    let plays = u32::try_from(waiting.iter().filter(can_play).count()).unwrap_or(u32::MAX);
     let empty = venue.settings().max_occupancy.saturating_sub(venue.playing());
     let free = empty.saturating_sub(venue.lent());
     plays.min(empty).saturating_sub(free)

@@ -143,6 +143,20 @@ fn a_desk_with_a_socket_is_asked_for_a_place_at_once() {
 }
 
 #[test]
+fn nobody_is_asked_for_a_place_for_a_play_that_comes_late() {
+    let venue = strict(1);
+    let mut desk = Holder::new(&venue, "d-1");
+    assert_eq!(desk.calls(), 1);
+    let gate = Desk { venue: &venue, device: "gate" };
+    let play = |ago_ms| json!({ "type": "session.play", "barcodeId": "B-0", "occurredAt": venue.ago(ago_ms) });
+    let recalls = |count: u32| venue.get("/metrics").text.contains(&format!("gangway_place_recalls_total {count}"));
+    assert_eq!(gate.send(play(6_000))["rejection"]["code"], "venue_full");
+    assert!(!recalls(1), "nobody stands at the gate any more");
+    assert_eq!(gate.send(play(0))["rejection"]["code"], "venue_full");
+    assert!(recalls(1));
+}
+
+#[test]
 fn a_desk_that_is_gone_keeps_its_places_until_it_is_written_off() {
     let venue = strict(2);
     let mut gone = Holder::new(&venue, "gone");

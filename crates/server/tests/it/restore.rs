@@ -1,12 +1,15 @@
 //! A server that comes back with an older copy of its log: what desks send again is done once, at the prices that they
 //! showed as far as anybody knows them (`sync.md` rules 8, 12 and 20).
 
+use std::collections::BTreeSet;
+
 use gangway_domain::{
-    ids::{CommandId, DeviceId, Epoch, EventId, Position, Seq},
+    ids::{CommandId, DeviceId, Epoch, EventId, PlaceId, Position, Seq},
     time::VenueTime,
 };
 use gangway_server::{
-    execute::{self, EpochProof, Origin, Outcome, Request},
+    dispatcher::mirror::Mirror,
+    execute::{self, EpochProof, LeaseCall, Leases, Origin, Outcome, Request, SeenTurn},
     store::{Head, sqlite::FILE},
 };
 use serde_json::{Value, json};
@@ -118,4 +121,86 @@ fn an_epoch_before_the_last_is_known_by_time_only() {
     assert_eq!(total(&bench.run(&first).outcome).1, [json!({ "flag": "catalogueUnknown" })]);
     let base = queued(&sale("B-2", &hour), NOON, Position { epoch: second, seq: 9 });
     assert_eq!(total(&bench.run(&base).outcome), (json!(10), vec![]));
+}
+
+/// What a desk may fill that says that it holds nothing.
+fn lend(bench: &mut Bench, leases: &mut Leases, device: &str) -> Vec<PlaceId> {
+    let device = DeviceId::from(device);
+    let live = BTreeSet::from([device.clone()]);
+    let (held, spent, seen) = (BTreeSet::new(), BTreeSet::new(), SeenTurn::Unsaid);
+    let call = LeaseCall { device, held, spent, seen, live, wanted: 0 };
+    leases.answer(bench.store.as_mut(), &bench.ports, &call).expect("the store works").places
+}
+
+fn boarding(device: &str, band: &str, place: Option<&str>, based_on: &Position) -> Request {
+    let play = json!({ "type": "session.play", "barcodeId": band });
+    let (device_id, place) = (Some(DeviceId::from(device)), place.map(PlaceId::from));
+    Request { device_id, place, ..queued(&play, NOON, based_on.clone()) }
+}
+
+/// How many play, and how many places are lent.
+fn filled(bench: &Bench) -> (u32, u32) {
+    let venue = bench.view(|view| Mirror::load(view).expect("rows").venue);
+    (venue.playing(), venue.lent())
+}
+
+/// A strict venue of two places and four bands, which another log said to `desk-1` were lent to it: an older copy of it
+/// that has begun a new epoch, what the desk was lent since, and where.
+fn copy_without_places() -> (Bench, Vec<PlaceId>, Position) {
+    let mut lost = Bench::new();
+    let day = lost.product(10.0, Some(86_400));
+    for band in 0..4 {
+        lost.sell(&format!("B-{band}"), &day);
+    }
+    let strict = json!({ "maxOccupancy": 2, "capacityPolicy": "strict" });
+    lost.accept(json!({ "type": "settings.update", "changes": strict }));
+    let mut leases = Leases::default();
+    lend(&mut lost, &mut leases, "desk-1");
+    let mut bench = older_copy(&lost);
+    // The answers were lost on their way, so it was lent others.
+    lend(&mut lost, &mut leases, "desk-1");
+    let lent = lend(&mut lost, &mut leases, "desk-1");
+    assert_eq!(lent.len(), 2);
+    let (seen, copied) = (lost.head(), bench.head());
+    prove(&mut bench, &seen, copied.seq, "first").expect("a new epoch");
+    assert_eq!(filled(&bench), (0, 2), "the desk counts as holding its share");
+    (bench, lent, Position { epoch: Epoch::from("first"), seq: seen.seq })
+}
+
+#[test]
+fn who_was_let_in_on_a_place_that_the_copy_never_knew_is_inside_on_the_desks_share() {
+    let (mut bench, lent, seen) = copy_without_places();
+    let boards: Vec<Request> =
+        (0..2).map(|index| boarding("desk-1", &format!("B-{index}"), Some(lent[index].as_str()), &seen)).collect();
+    for (board, after) in boards.iter().zip([(1, 1), (2, 0)]) {
+        let executed = bench.run(board);
+        let Outcome::Accepted { flags, .. } = &executed.outcome else { panic!("{:?}", executed.outcome) };
+        assert_eq!((flags.as_slice(), filled(&bench)), ([].as_slice(), after));
+        let head = bench.head();
+        assert_eq!((bench.run(board).outcome, bench.head().seq), (executed.outcome, head.seq), "once");
+    }
+}
+
+#[test]
+fn who_was_let_in_on_a_place_that_nothing_stands_in_for_is_inside_and_somebody_is_told() {
+    let (mut bench, _, seen) = copy_without_places();
+    let Outcome::Accepted { flags, .. } = bench.run(&boarding("desk-2", "B-2", Some("of-desk-2"), &seen)).outcome
+    else {
+        panic!("the child is inside")
+    };
+    assert_eq!(flags, [json!({ "flag": "placeLost" })]);
+    assert_eq!(filled(&bench), (1, 2), "another desk's share is not touched");
+    let venue = bench.view(|view| Mirror::load(view).expect("rows").venue);
+    assert_eq!(venue.attention().count(), 1);
+}
+
+#[test]
+fn a_place_that_nobody_knows_covers_nothing_where_no_log_was_lost() {
+    let (mut bench, lent, seen) = copy_without_places();
+    let here = Position { epoch: bench.head().epoch, seq: 1 };
+    let of_none = boarding("desk-1", "B-2", None, &seen);
+    for refused in [boarding("desk-1", "B-2", Some(lent[0].as_str()), &here), of_none] {
+        let Outcome::Rejected { rejection } = bench.run(&refused).outcome else { panic!("let in") };
+        assert_eq!((rejection.code.as_str(), filled(&bench)), ("venue_full", (0, 2)));
+    }
 }

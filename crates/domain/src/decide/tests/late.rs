@@ -188,6 +188,23 @@ fn a_written_off_place_is_free_for_others_and_its_late_play_is_believed() {
 }
 
 #[test]
+fn the_youngest_of_its_desks_places_stands_in_for_one_of_another_log() {
+    let of_other_log = |context| Context { place: Some(PlaceId::from("lost")), other_log: true, ..context };
+    let mut bench = full("strict");
+    bench.settings(0, r#"{"maxOccupancy":3}"#).expect("changed");
+    bench.lend("d", &["old"]);
+    let places = ["a-new", "old"].map(PlaceId::from).into();
+    let lend = Command::Lend { device_id: DeviceId::from("d"), places };
+    bench.run_at(START.plus(MINUTE), &lend, Catalogue::Now).expect("lent");
+    let decision = bench.late_with(2, &verb("play", "B"), of_other_log).expect("covered");
+    assert!(decision.flags.is_empty());
+    assert_eq!(bench.venue.places().map(|place| place.id.0.as_str()).collect::<Vec<_>>(), ["old"]);
+    let mut bench = full("advisory");
+    let in_time = |context| Context { late: false, ..of_other_log(context) };
+    assert!(bench.late_with(1, &verb("play", "B"), in_time).is_err(), "places mean nothing there");
+}
+
+#[test]
 fn lending_says_only_what_changes() {
     let mut bench = Bench::new();
     assert_eq!(bench.lend("d", &["p", "q"]).events.len(), 1);

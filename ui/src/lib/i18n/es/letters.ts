@@ -91,7 +91,7 @@ export const letters: typeof source = {
     timeClamped: "La hora que dio el puesto no puede ser. El parque lo cuenta {{when}}.",
     overCapacity: "El parque ya estaba completo. La pulsera entró igualmente.",
     noCredit: "Ya no quedaba tiempo. Todo lo jugado cuenta como tiempo de más.",
-    placeLost: "La plaza que guardaba este puesto se había dado de baja.",
+    placeLost: "La plaza que guardaba este puesto ya no era suya. La pulsera entró igualmente.",
     forced: "Hecho en contra de la norma. El motivo: {{reason}}",
     other: "El servidor lo señaló: {{flag}}.",
   },
