@@ -39,6 +39,7 @@ use crate::{
     resolve,
     status::{Device, FoundBy, Freshness, SyncStatus},
     sync::{
+        clock_watch,
         driver::{Driver, Running},
         state::{LinkState, State},
         venue_clock::VenueClock,
@@ -180,6 +181,7 @@ impl Console {
             tasks.spawn(driver.run().boxed()),
             tasks.spawn(outbox::sender::run(core.clone()).boxed()),
             tasks.spawn(outbox::lease::run(core.clone()).boxed()),
+            tasks.spawn(clock_watch::run(core.clone()).boxed()),
             tasks.spawn(push::run(core.clone()).boxed()),
         ];
         Ok(Self { inner: Arc::new(Inner { core, tasks: Mutex::new(tasks), lock: Mutex::new(Some(lock)) }) })

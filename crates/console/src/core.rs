@@ -27,7 +27,7 @@ use crate::{
     sync::{
         input::Input,
         state::{Held, LinkState},
-        venue_clock::VenueClock,
+        venue_clock::{Readings, VenueClock},
     },
 };
 
@@ -203,6 +203,12 @@ impl Core {
     /// Venue time now.
     pub(crate) fn venue_now(&self) -> VenueTime {
         self.view().clock.at(self.clock.mono_ms())
+    }
+
+    /// Looks whether the machine slept, or somebody set its clock.
+    pub(crate) fn look_at_clocks(&self) {
+        let (wall, mono_ms, boot_ms) = (self.clock.wall(), self.clock.mono_ms(), self.clock.boot_ms());
+        self.view_mut().clock.look(Readings { wall, mono_ms, boot_ms });
     }
 
     /// The log that is held, and what the server knows of where it left the one before; none before the first

@@ -153,6 +153,7 @@ fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {
         return Err(ConsoleError::InvalidCommand(why));
     }
     let command = Command::parse(text.get()).map_err(|error| ConsoleError::InvalidCommand(error.0))?;
+    core.look_at_clocks();
     let tapped_at = core.venue_now();
     let occurred_at = match occurred_at {
         Some(moment) => VenueTime::from_iso(&moment)

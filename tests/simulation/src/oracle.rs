@@ -148,6 +148,8 @@ impl<'a> Judge<'a> {
             }
         }
         let stories = self.stories();
+        // A desk whose clock was set says so by itself.
+        logged.retain(|_, events| events.len() != 1 || !is_of_a_clock(events[0]));
         for (id, events) in &logged {
             let outcome = self.facts.outcomes.get(*id).unwrap_or(&Value::Null);
             let seqs: Vec<&Value> = events.iter().map(|event| &event["seq"]).collect();
@@ -379,6 +381,13 @@ impl<'a> Judge<'a> {
 fn only_attention(event: &Value) -> bool {
     let changes = event["changes"].as_array();
     changes.is_some_and(|changes| changes.iter().all(|change| change["collection"] == "attention"))
+}
+
+/// Whether an event is a desk's word about its clock and nothing else.
+fn is_of_a_clock(event: &Value) -> bool {
+    let changes = event["changes"].as_array().map(Vec::as_slice);
+    let kind = |change: &Value| change["row"]["kind"] == "clockStep" && change["row"]["deviceId"].is_string();
+    matches!(changes, Some([change]) if change["collection"] == "attention" && kind(change))
 }
 
 /// What a sale asks for: how many of which product.

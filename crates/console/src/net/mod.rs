@@ -41,6 +41,11 @@ pub trait Clock: Send + Sync + 'static {
     /// What the wall clock says; may jump.
     fn wall(&self) -> VenueTime;
 
+    /// Milliseconds since some moment before, which count on while the machine sleeps; none where it has no such clock.
+    fn boot_ms(&self) -> Option<u64> {
+        None
+    }
+
     /// Milliseconds since some moment before; never goes back.
     fn mono_ms(&self) -> u64 {
         self.mono_us() / 1_000

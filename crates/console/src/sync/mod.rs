@@ -12,6 +12,7 @@
 //! [`driver`] does it. The socket only rings: rows, epoch and head come from an authenticated HTTP answer,
 //! or from an event that follows what is held (`sync.md` rules 2 and 6).
 
+pub(crate) mod clock_watch;
 pub mod driver;
 pub mod effect;
 pub mod input;

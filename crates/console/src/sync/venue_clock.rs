@@ -6,6 +6,20 @@ use gangway_domain::time::{Millis, VenueTime};
 /// How far the offset may fall at one heartbeat, so that a desk whose clock runs fast follows slowly.
 const DRIFT_MS: Millis = 1;
 
+/// A wall clock that differs by more all at once was set, or ran while the machine slept (`sync.md` rule 22).
+const STEP_MS: Millis = 2_000;
+
+/// What the clocks of the machine say at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// The wall clock.
+    pub wall: VenueTime,
+    /// Counts while the machine is awake.
+    pub mono_ms: u64,
+    /// Counts while it sleeps too; none where the machine has no such clock.
+    pub boot_ms: Option<u64>,
+}
+
 /// This desk's idea of venue time.
 #[derive(Clone, Copy, Debug)]
 pub struct VenueClock {
@@ -13,16 +27,70 @@ pub struct VenueClock {
     anchor_ms: u64,
     offset_ms: Millis,
     uncertainty_ms: Option<u64>,
+    /// How long the machine slept since the anchor.
+    slept_ms: Millis,
+    /// How far the clock that counts sleep is ahead of the one that does not; none before the first look.
+    boot_ahead_ms: Option<Millis>,
+    /// How far the wall clock was set, and is known to be, since the anchor.
+    wall_ahead_ms: Millis,
+    /// How far it was set without anybody having been told.
+    unsaid_step_ms: Millis,
 }
 
 impl VenueClock {
     /// Starts from the wall clock, moved by the offset that was known when the desk was last in touch.
     pub fn new(wall: VenueTime, mono_ms: u64, offset_ms: Millis) -> Self {
-        Self { anchor: wall, anchor_ms: mono_ms, offset_ms, uncertainty_ms: None }
+        Self {
+            anchor: wall,
+            anchor_ms: mono_ms,
+            offset_ms,
+            uncertainty_ms: None,
+            slept_ms: 0,
+            boot_ahead_ms: None,
+            wall_ahead_ms: 0,
+            unsaid_step_ms: 0,
+        }
     }
 
     fn desk_at(&self, mono_ms: u64) -> VenueTime {
-        self.anchor.plus(i64::try_from(mono_ms.saturating_sub(self.anchor_ms)).unwrap_or(i64::MAX))
+        let awake_ms = i64::try_from(mono_ms.saturating_sub(self.anchor_ms)).unwrap_or(i64::MAX);
+        self.anchor.plus(awake_ms.saturating_add(self.slept_ms))
+    }
+
+    /// Looks at all clocks of the machine. What it slept is venue time like any other, and known exactly; a wall clock
+    /// that jumped without sleep was set by somebody, which moves nothing and is for a person to know.
+    pub fn look(&mut self, readings: Readings) {
+        let Readings { wall, mono_ms, boot_ms } = readings;
+        if let Some(boot_ms) = boot_ms {
+            let ahead_ms = i64::try_from(i128::from(boot_ms) - i128::from(mono_ms)).unwrap_or(0);
+            let slept_ms = ahead_ms - self.boot_ahead_ms.unwrap_or(ahead_ms);
+            // Less is the grain of the two clocks.
+            if slept_ms > STEP_MS {
+                self.slept_ms += slept_ms;
+                // What the server said before is older than it seems.
+                self.uncertainty_ms = None;
+            }
+            if slept_ms > STEP_MS || self.boot_ahead_ms.is_none() {
+                self.boot_ahead_ms = Some(ahead_ms);
+            }
+        }
+        let ahead_ms = wall.since(self.desk_at(mono_ms));
+        let step_ms = ahead_ms - self.wall_ahead_ms;
+        if step_ms.abs() > STEP_MS {
+            self.unsaid_step_ms += step_ms;
+        }
+        // Slow differences are the clocks' own; they are not added up until they look like a step.
+        self.wall_ahead_ms = ahead_ms;
+    }
+
+    /// How far the wall clock was set since somebody was last told; none where it is not worth a word.
+    pub fn unsaid_step_ms(&self) -> Option<Millis> {
+        Some(self.unsaid_step_ms).filter(|step_ms| step_ms.abs() > STEP_MS)
+    }
+
+    /// Somebody was told of a step so far.
+    pub fn step_said(&mut self, step_ms: Millis) {
+        self.unsaid_step_ms -= step_ms;
     }
 
     /// Venue time at a monotonic moment. A jump of the wall clock does not move it.
@@ -113,6 +181,61 @@ mod tests {
         assert_eq!(clock.offset_ms(), 3_600_030, "the server was further ahead than assumed");
         clock.heard(VenueTime(4_601_000), 1_500);
         assert_eq!(clock.offset_ms(), 3_600_029, "one late heartbeat moves it by the drift only");
+    }
+
+    fn look(clock: &mut VenueClock, wall: i64, mono_ms: u64, boot_ms: Option<u64>) {
+        clock.look(Readings { wall: VenueTime(wall), mono_ms, boot_ms });
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_is_said_once_and_moves_nothing() {
+        for step_ms in [3_600_000, -3_600_000, 2_001, -2_001] {
+            let mut clock = VenueClock::new(VenueTime(10_000_000), 500, 0);
+            look(&mut clock, 10_000_000, 500, Some(900));
+            look(&mut clock, 10_005_000 + step_ms, 5_500, Some(5_900));
+            assert_eq!(clock.at(5_500), VenueTime(10_005_000));
+            assert_eq!(clock.unsaid_step_ms(), Some(step_ms));
+            clock.step_said(step_ms);
+            look(&mut clock, 10_010_000 + step_ms, 10_500, Some(10_900));
+            assert_eq!(clock.unsaid_step_ms(), None, "said once");
+            look(&mut clock, 10_015_000, 15_500, Some(15_900));
+            assert_eq!(clock.unsaid_step_ms(), Some(-step_ms), "put right is a step too");
+        }
+    }
+
+    #[test]
+    fn clocks_that_drift_apart_slowly_are_not_set() {
+        let mut clock = VenueClock::new(VenueTime(0), 0, 0);
+        for n in 0..10_000 {
+            look(&mut clock, n * 5_050, n as u64 * 5_000, None);
+        }
+        assert_eq!(clock.unsaid_step_ms(), None);
+    }
+
+    #[test]
+    fn what_the_machine_slept_is_venue_time_and_no_step() {
+        let mut clock = VenueClock::new(VenueTime(1_000_000), 500, 50);
+        look(&mut clock, 1_000_000, 500, Some(500));
+        look(&mut clock, 1_000_000 + 8 * 3_600_000, 600, Some(600 + 8 * 3_600_000 - 100));
+        assert_eq!(clock.at(600), VenueTime(1_000_050 + 8 * 3_600_000));
+        assert_eq!(clock.unsaid_step_ms(), None);
+        // Asleep, and set meanwhile: both are told apart.
+        look(&mut clock, 1_000_000 + 20 * 3_600_000, 700, Some(600 + 9 * 3_600_000));
+        assert_eq!(clock.at(700), VenueTime(1_000_050 + 9 * 3_600_000 + 100));
+        let step_ms = clock.unsaid_step_ms().expect("a step");
+        assert!((step_ms - 11 * 3_600_000).abs() < 1_000, "{step_ms}");
+    }
+
+    #[test]
+    fn without_a_clock_that_counts_sleep_a_jump_moves_nothing_until_the_server_says() {
+        let mut clock = VenueClock::new(VenueTime(1_000_000), 500, 0);
+        look(&mut clock, 1_000_000, 500, None);
+        look(&mut clock, 9_000_000, 600, None);
+        assert_eq!(clock.at(600), VenueTime(1_000_100));
+        assert_eq!(clock.unsaid_step_ms(), Some(7_999_900));
+        clock.ask_anew();
+        clock.answered(VenueTime(9_000_050), 600, 700);
+        assert_eq!(clock.at(700), VenueTime(9_000_100));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod attention;
 mod bad_input;
 mod catching_up;
+mod clocks;
 mod commands;
 mod files;
 mod laws;

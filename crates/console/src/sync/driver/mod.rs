@@ -268,6 +268,7 @@ impl Driver {
 
     /// A heartbeat was heard: the moment to look whether the file is still as it was left.
     fn contact(&self) {
+        self.core.look_at_clocks();
         let (now, offset_ms) = (self.core.venue_now(), self.core.view().clock.offset_ms());
         self.core.check_file();
         self.core.view_mut().last_sync_at = Some(now);

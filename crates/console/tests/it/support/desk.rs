@@ -1,14 +1,23 @@
 //! A console in a folder of its own, on a venue in memory.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use gangway_console::{
     Console, ConsoleError, ExecuteRequest, Executed, OpenError, Ports, QueryKey, SyncStatus,
     net::{
+        Clock,
         clock::{SystemChance, SystemClock},
         executor::TokioExecutor,
     },
 };
+use gangway_domain::time::VenueTime;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -120,13 +129,62 @@ impl Desk {
 
 /// Opens a console in `folder`.
 pub fn open_in(folder: &Path, venue: &FakeVenue) -> Result<Console, OpenError> {
+    open_with_clock(folder, venue, &TestClock::default())
+}
+
+/// Opens a console in `folder` of a machine with this clock.
+pub fn open_with_clock(folder: &Path, venue: &FakeVenue, clock: &TestClock) -> Result<Console, OpenError> {
     Console::open_with(folder, None, |_| {
         Ok(Ports {
             realtime: Arc::new(venue.clone()),
             rest: Arc::new(venue.clone()),
-            clock: Arc::new(SystemClock::new()),
+            clock: Arc::new(clock.clone()),
             chance: Arc::new(SystemChance),
             executor: Arc::new(TokioExecutor),
         })
     })
+}
+
+/// A machine's clocks in the test's stopped time; its wall clock may be set, and it may sleep. Clones are the same.
+#[derive(Clone)]
+pub struct TestClock {
+    mono: Arc<SystemClock>,
+    began: VenueTime,
+    set_ms: Arc<AtomicI64>,
+    slept_ms: Arc<AtomicI64>,
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        let mono = Arc::new(SystemClock::new());
+        Self { began: mono.wall(), mono, set_ms: Arc::default(), slept_ms: Arc::default() }
+    }
+}
+
+impl TestClock {
+    /// Somebody sets the wall clock.
+    pub fn set(&self, by_ms: i64) {
+        self.set_ms.fetch_add(by_ms, Ordering::SeqCst);
+    }
+
+    /// The machine sleeps for so long, and only the wall clock and the one that counts sleep go on.
+    pub fn sleep(&self, ms: i64) {
+        self.slept_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn mono_us(&self) -> u64 {
+        self.mono.mono_us()
+    }
+
+    fn boot_ms(&self) -> Option<u64> {
+        Some(self.mono_ms() + self.slept_ms.load(Ordering::SeqCst) as u64)
+    }
+
+    fn wall(&self) -> VenueTime {
+        let awake_ms = i64::try_from(self.mono_ms()).expect("short");
+        let off_ms = self.set_ms.load(Ordering::SeqCst) + self.slept_ms.load(Ordering::SeqCst);
+        self.began.plus(awake_ms + off_ms)
+    }
 }
