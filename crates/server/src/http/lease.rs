@@ -189,3 +189,19 @@ fn wanted(venue: &Venue, waiting: &[&BarcodeId]) -> u32 {
     let free = empty.saturating_sub(venue.lent());
     plays.min(empty).saturating_sub(free)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_desk_is_live_for_three_heartbeats_after_its_call() {
+        let desks = Desks::default();
+        let desk = DeviceId::from("d");
+        let called_at = VenueTime(1_000);
+        desks.called().insert(desk.clone(), called_at);
+        assert_eq!(desks.live(called_at.plus(15_000)), BTreeSet::from([desk]));
+        assert_eq!(desks.live(called_at.plus(15_001)), BTreeSet::new());
+        assert!(desks.called().is_empty(), "nor is it remembered");
+    }
+}

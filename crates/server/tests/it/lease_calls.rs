@@ -192,7 +192,7 @@ fn after_a_restore_a_desk_counts_as_holding_its_last_share_until_it_is_heard() {
 fn a_desk_that_was_written_off_is_audited_and_counts_no_more_after_a_restore_either() {
     let mut park = park(3, 1);
     let none = BTreeSet::new();
-    park.ask("gone", &none, &none);
+    let lent = park.ask("gone", &none, &none).places;
     let command = json!({ "type": "place.writeOff", "lostDeviceId": "gone", "reason": "It fell into the pool" });
     let request = Request::now(CommandId(uuid::Uuid::new_v4()), parse(&command), Some(DeviceId::from("manager")));
     park.bench.run(&request);
@@ -200,6 +200,7 @@ fn a_desk_that_was_written_off_is_audited_and_counts_no_more_after_a_restore_eit
     let stored = park.bench.view(|view| view.command(request.command_id).expect("read")).expect("it is kept");
     assert_eq!(stored.reason.as_deref(), Some("It fell into the pool"));
     assert_eq!(stored.device_id, Some(DeviceId::from("manager")));
+    assert_eq!(park.play("gone", "B-0", Some(&lent[0])).outcome.name(), "accepted");
     let head = park.bench.head();
     let proof = EpochProof { epoch: head.epoch, after: head.seq + 9, after_id: EventId::from("lost") };
     execute::start_epoch(park.bench.store.as_mut(), &park.bench.ports, &proof, head.seq, None).expect("a new epoch");
@@ -207,6 +208,30 @@ fn a_desk_that_was_written_off_is_audited_and_counts_no_more_after_a_restore_eit
     park.bench.clock.pass(32 * 86_400_000);
     while execute::tidy(park.bench.store.as_mut(), &park.bench.ports).expect("the store works") {}
     assert!(park.bench.view(|view| view.command(request.command_id).expect("read")).is_some(), "for good");
+}
+
+#[test]
+fn a_desk_can_not_claim_more_places_than_there_are() {
+    let mut park = park(3, 0);
+    let claimed: BTreeSet<PlaceId> = (0..9).map(|index| PlaceId(format!("claimed-{index}"))).collect();
+    let told = park.ask("d", &claimed, &BTreeSet::new());
+    assert_eq!((told.places.as_slice(), park.lent()), ([].as_slice(), 3));
+    park.ask("e", &BTreeSet::new(), &claimed);
+    assert!(park.lent() <= 6, "nor does another, whose plays may be inside already: {}", park.lent());
+}
+
+#[test]
+fn what_is_spent_is_not_shared_again() {
+    let mut park = park(6, 0);
+    let none = BTreeSet::new();
+    let lent = park.ask("d-0", &none, &none).places;
+    park.live = ["d-0", "d-1"].map(DeviceId::from).into();
+    let held = places(&lent[1..].iter().collect::<Vec<_>>());
+    let spent = places(&[&lent[0]]);
+    let kept = park.ask("d-0", &held, &spent).places;
+    assert_eq!(kept.len(), 2, "half of the five that nobody was let in on");
+    park.ask("d-0", &places(&kept.iter().collect::<Vec<_>>()), &spent);
+    assert_eq!(park.ask("d-1", &none, &none).places.len(), 2, "and half for the other");
 }
 
 #[test]
@@ -220,6 +245,18 @@ fn what_a_play_waits_for_is_lent_to_nobody() {
     let held = places(&[&lent.places[0]]);
     let told = park.answer(&LeaseCall { held, wanted: 2, ..call });
     assert_eq!(told.places, [], "and it is asked for what it has");
+}
+
+#[test]
+fn a_free_place_that_a_play_waits_for_is_not_lent_as_a_desks_part() {
+    let mut park = park(2, 0);
+    let none = BTreeSet::new();
+    assert_eq!(park.ask("e", &none, &none).places.len(), 2);
+    park.bench.accept(json!({ "type": "settings.update", "changes": { "maxOccupancy": 3 } }));
+    park.live = BTreeSet::from([DeviceId::from("e")]);
+    let call = LeaseCall { wanted: 1, ..park.call("d", &none, &none, SeenTurn::Unsaid) };
+    assert_eq!(park.answer(&call).places, [], "its part is one of two, and there is none but that");
+    assert_eq!(park.answer(&LeaseCall { wanted: 0, ..call }).places.len(), 1);
 }
 
 /// The desk's side, as it stands on its disk.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     desk::Desk,
     socket::Socket,
+    until,
     venue::{Answer, Venue},
 };
 
@@ -84,6 +85,14 @@ fn free_places_are_shared_evenly_and_are_rows_before_a_desk_has_them() {
     one.calls();
     two.calls();
     assert_eq!(venue.head(), head, "nothing is logged where nothing changes");
+}
+
+#[test]
+fn a_desk_that_only_listens_has_its_part_kept() {
+    let venue = strict(6);
+    let _listens = Socket::connect_as(venue.address(), "&profile=lean", "d-2");
+    let mut desk = Holder::new(&venue, "d-1");
+    until("it is counted", || (desk.calls() == 3).then_some(()));
 }
 
 #[test]
