@@ -71,18 +71,32 @@ pub trait Machine: Send + Sync {
     fn wall_ms(&self) -> Millis;
     /// Since some moment.
     fn monotonic_ms(&self) -> Millis;
+    /// How long it slept since some moment, if the monotonic clock stood still meanwhile and anything tells.
+    fn slept_ms(&self) -> Millis {
+        0
+    }
 }
 
 /// The real machine.
 #[derive(Debug)]
 pub struct RealMachine {
     start: Instant,
+    /// What `/proc/uptime` said then.
+    uptime_ms: Option<Millis>,
 }
 
 impl Default for RealMachine {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), uptime_ms: uptime_ms() }
     }
+}
+
+/// The kernel's clock that counts sleep, to 10 ms, without a call that would need unsafe code: "12.34 56.78". None where
+/// there is no such file.
+fn uptime_ms() -> Option<Millis> {
+    let text = std::fs::read_to_string("/proc/uptime").ok()?;
+    let (seconds, hundredths) = text.split_whitespace().next()?.split_once('.')?;
+    Some(seconds.parse::<Millis>().ok()? * SECOND_MS + hundredths.get(..2)?.parse::<Millis>().ok()? * 10)
 }
 
 impl Machine for RealMachine {
@@ -94,10 +108,15 @@ impl Machine for RealMachine {
     fn monotonic_ms(&self) -> Millis {
         Millis::try_from(self.start.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
+
+    fn slept_ms(&self) -> Millis {
+        let passed_ms = self.uptime_ms.and_then(|start| Some(uptime_ms()? - start));
+        passed_ms.map_or(0, |passed_ms| passed_ms - self.monotonic_ms())
+    }
 }
 
 /// Venue time from a machine: a monotonic anchor plus the wall clock at start, slewing after the wall
-/// clock, never behind the moment that it was started with (`sync.md` rule 22).
+/// clock, never behind the moment that it was started with (`sync.md` rule 22). Sleep is time like any other.
 #[derive(Debug)]
 pub struct VenueClock<M = RealMachine> {
     machine: M,
@@ -108,6 +127,8 @@ pub struct VenueClock<M = RealMachine> {
 struct ClockState {
     monotonic_ms: Millis,
     venue_ms: Millis,
+    /// How much sleep is in it.
+    slept_ms: Millis,
     /// Wall minus venue time at the last look.
     off_ms: Millis,
     /// Steps of the wall that nobody was told of.
@@ -122,8 +143,20 @@ impl<M: Machine> VenueClock<M> {
         let off_ms = wall_ms - venue_ms;
         // The wall was set back while the server was off.
         let step_ms = (off_ms < -STEP_MS).then_some(off_ms);
-        let state = ClockState { monotonic_ms: machine.monotonic_ms(), venue_ms, off_ms, step_ms };
+        let (monotonic_ms, slept_ms) = (machine.monotonic_ms(), machine.slept_ms());
+        let state = ClockState { monotonic_ms, venue_ms, slept_ms, off_ms, step_ms };
         Self { machine, state: Mutex::new(state) }
+    }
+
+    /// The machine slept since the last look: that is time that went by, and no step of the wall.
+    fn wake(&self, state: &mut ClockState) {
+        let slept_ms = self.machine.slept_ms();
+        // Less is the grain of its clocks.
+        if slept_ms - state.slept_ms >= SECOND_MS {
+            tracing::info!(slept_ms = slept_ms - state.slept_ms, "the machine slept");
+            state.venue_ms += slept_ms - state.slept_ms;
+            state.slept_ms = slept_ms;
+        }
     }
 }
 
@@ -132,6 +165,9 @@ impl<M: Machine> Clock for VenueClock<M> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let monotonic_ms = self.machine.monotonic_ms();
         let passed_ms = (monotonic_ms - state.monotonic_ms).max(0);
+        if self.machine.wall_ms() - state.venue_ms - passed_ms - state.off_ms > STEP_MS {
+            self.wake(&mut state);
+        }
         let straight_ms = state.venue_ms + passed_ms;
         let off_ms = self.machine.wall_ms() - straight_ms;
         let step_ms = off_ms - state.off_ms;
@@ -166,6 +202,7 @@ mod tests {
     struct Fake {
         wall: AtomicI64,
         monotonic: AtomicI64,
+        slept: AtomicI64,
     }
 
     impl Machine for &Fake {
@@ -174,6 +211,9 @@ mod tests {
         }
         fn monotonic_ms(&self) -> Millis {
             self.monotonic.load(Relaxed)
+        }
+        fn slept_ms(&self) -> Millis {
+            self.slept.load(Relaxed)
         }
     }
 
@@ -238,6 +278,31 @@ mod tests {
         assert_eq!(looked(&clock), Some(-3_610_000));
         pass(&fake, 10_000);
         assert_eq!(looked(&clock), None);
+    }
+
+    #[test]
+    fn sleep_is_time_that_went_by_and_no_step() {
+        let fake = Fake { wall: AtomicI64::new(1_000_000), ..Fake::default() };
+        let clock = VenueClock::new(&fake, VenueTime(0));
+        pass(&fake, 10);
+        fake.wall.fetch_add(3_600_000, Relaxed);
+        fake.slept.fetch_add(3_600_000, Relaxed);
+        for _ in 0..3 {
+            assert_eq!((clock.now().0, clock.take_step()), (4_600_010, None), "once, however often it is looked at");
+        }
+        // It slept again, and somebody set the wall meanwhile.
+        fake.wall.fetch_add(7_200_000, Relaxed);
+        fake.slept.fetch_add(60_000, Relaxed);
+        assert_eq!((clock.now().0, clock.take_step()), (4_660_010, Some(7_140_000)));
+    }
+
+    #[test]
+    fn the_real_machine_is_awake_during_this_test() {
+        let machine = RealMachine::default();
+        let clock = VenueClock::new(RealMachine::default(), VenueTime(0));
+        assert!(machine.slept_ms().abs() < SECOND_MS, "{}", machine.slept_ms());
+        let before = clock.now();
+        assert!(clock.now() >= before && clock.take_step().is_none());
     }
 
     #[test]
