@@ -421,6 +421,7 @@ fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<
         offline_since: last_sync_at.or(Some(now)),
         differs: None,
         problem: None,
+        outbox_problem: None,
         notices,
     };
     if tampered {

@@ -68,6 +68,8 @@ pub(crate) struct View {
     pub(crate) differs: Option<DifferenceReport>,
     /// Why there is no link.
     pub(crate) problem: Option<String>,
+    /// Why the outbox could not be written the last time; none: it could.
+    pub(crate) outbox_problem: Option<String>,
     /// What was done with unusable files.
     pub(crate) notices: Vec<String>,
 }
@@ -270,6 +272,22 @@ impl Core {
         result.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    /// The outbox was written, or could not be: people hear of it until it can.
+    pub(crate) fn outbox_written(&self, failure: Option<&OutboxError>) {
+        let problem = failure.map(|error| {
+            format!("This desk's disk does not take commands now, so none is lost or half saved: {error}.")
+        });
+        let moved = {
+            let mut view = self.view_mut();
+            let moved = view.outbox_problem != problem;
+            view.outbox_problem = problem;
+            moved
+        };
+        if moved {
+            self.status_moved();
+        }
+    }
+
     /// Closes both files; nothing can be written afterwards.
     pub(crate) fn close(&self) {
         let cache = self.cache().take();
@@ -353,7 +371,7 @@ impl Core {
             offline_since: view.offline_since.map(VenueTime::to_iso),
             hash_mismatches: metrics.link.hash_mismatches,
             differs: view.differs.clone(),
-            problem: view.problem.clone(),
+            problem: view.outbox_problem.as_ref().or(view.problem.as_ref()).cloned(),
             notices: view.notices.clone(),
             device: self.device.clone(),
             metrics,

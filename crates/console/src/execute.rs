@@ -134,7 +134,13 @@ pub(crate) async fn tap(core: &Arc<Core>, request: ExecuteRequest) -> Result<(Co
     let id = wanted.id;
     let desk = core.clone();
     // Whoever asked may go away meanwhile: what is on disk is shown and sent all the same.
-    let tap = core.outbox_blocking(move |outbox| take(&desk, outbox, wanted)).await?;
+    let tap = core.outbox_blocking(move |outbox| take(&desk, outbox, wanted)).await;
+    match &tap {
+        Ok(Tap::Taken { taken: Taken::New { .. }, .. }) => core.outbox_written(None),
+        Ok(_) => {}
+        Err(error) => core.outbox_written(Some(error)),
+    }
+    let tap = tap?;
     Ok((id, tap))
 }
 

@@ -246,7 +246,9 @@ async fn exchange(core: &Arc<Core>, sent: &[Unanswered], body: String) -> Result
         (Err(refusal), _) => return Err(failure(&refusal)),
         (Ok(results), sent) => wire::answers(sent, results).map_err(|error| garbled(&error))?,
     };
-    settle(core, &answers, &epoch).await.map_err(|error| {
+    let kept = settle(core, &answers, &epoch).await;
+    core.outbox_written(kept.as_ref().err());
+    kept.map_err(|error| {
         tracing::error!(%error, "answers could not be kept; they are asked for again");
         Failure::NotNow
     })?;

@@ -6,6 +6,7 @@ mod bad_input;
 mod catching_up;
 mod clocks;
 mod commands;
+mod disk;
 mod files;
 mod laws;
 mod network;

@@ -1,0 +1,185 @@
+//! A disk that is full, fails or is slow: what is said to be saved is, what can't be is refused in words, and nothing
+//! starts over with less than there was.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use gangway_console::{CommandState, OpenError};
+use gangway_faulty_disk::{Disk, Operation, Verdict, install};
+use serde_json::json;
+
+use crate::support::{
+    Desk, FakeVenue,
+    desk::open_in,
+    until,
+    venue::{checkin, session},
+};
+
+/// What is wrong with a desk's disk; nothing at first.
+#[derive(Clone, Default)]
+struct Trouble(Arc<Mutex<Option<(&'static str, Verdict)>>>);
+
+impl Trouble {
+    /// From now on this becomes of what changes the file that is called so.
+    fn with(&self, file: &'static str, verdict: Verdict) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((file, verdict));
+    }
+
+    fn is_over(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn judge(&self, operation: Operation, path: &Path) -> Verdict {
+        let trouble = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match trouble {
+            Some((file, Verdict::Full)) if name.starts_with(file) && operation == Operation::Write => Verdict::Full,
+            Some((file, verdict)) if name.starts_with(file) && verdict != Verdict::Full => verdict,
+            _ => Verdict::Done,
+        }
+    }
+}
+
+/// The bands that show, whoever came first.
+fn bands(desk: &Desk) -> Vec<String> {
+    let mut bands = desk.bands();
+    bands.sort();
+    bands
+}
+
+/// A desk that is live, and its disk.
+async fn desk_on_a_disk(venue: &FakeVenue) -> (Desk, Disk, Trouble) {
+    install();
+    let (folder, trouble) = (tempfile::tempdir().expect("a folder"), Trouble::default());
+    let judge = trouble.clone();
+    let disk = Disk::new(folder.path(), move |operation, path| judge.judge(operation, path));
+    let desk = Desk { console: open_in(folder.path(), venue).expect("a console"), folder };
+    desk.until_live().await;
+    (desk, disk, trouble)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tap_that_the_disk_does_not_take_is_refused_in_words_and_leaves_nothing() {
+    for verdict in [Verdict::Full, Verdict::Fails] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        let kept = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        trouble.with("outbox.sqlite", verdict);
+        let refused = desk.execute(&checkin("B-2", &hour)).await.expect_err("not saved");
+        assert_eq!(refused.code(), "disk", "{verdict:?}");
+        assert!(refused.to_string().contains("could not be saved"), "{refused}");
+        assert_eq!(desk.bands(), ["B-1"], "{verdict:?}: nothing shows that is not saved");
+        assert!(desk.status()["problem"].as_str().expect("said").contains("disk"), "{}", desk.status()["problem"]);
+        assert_eq!(desk.status()["pending"], 1);
+        trouble.is_over();
+        let later = desk.execute(&checkin("B-2", &hour)).await.expect("taken").command_id;
+        assert!(!desk.status()["problem"].to_string().contains("disk"), "{verdict:?}: it is over");
+        venue.set_online(true);
+        for id in [kept, later] {
+            desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
+        }
+        assert_eq!(bands(&desk), ["B-1", "B-2"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_the_disk_does_not_take_are_asked_for_again_and_count_once() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+    venue.state().commands_take = Duration::from_secs(1);
+    let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    until("it is on its way", || venue.state().calls_under_way() == 1).await;
+    trouble.with("outbox.sqlite", Verdict::Full);
+    until("it was asked for again", || venue.state().bodies.len() >= 3).await;
+    assert!(desk.status()["problem"].as_str().expect("said").contains("disk"), "{}", desk.status()["problem"]);
+    assert_eq!(desk.console.fate(&id).expect("read").expect("kept").state, CommandState::Sent);
+    trouble.is_over();
+    desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
+    assert_eq!(venue.state().venue.sessions().count(), 1);
+    assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(12.5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_that_the_disk_does_not_take_is_said_commands_go_on_and_it_catches_up_later() {
+    for verdict in [Verdict::Full, Verdict::Fails] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+        trouble.with("cache.sqlite", verdict);
+        venue.execute(&checkin("B-1", &hour));
+        until("it is said", || desk.status()["problem"].as_str().is_some_and(|why| why.contains("cache"))).await;
+        assert!(!desk.sync_status().in_sync, "{verdict:?}");
+        let id = desk.execute(&checkin("B-2", &hour)).await.expect("the outbox takes it").command_id;
+        until("it is answered", || {
+            desk.console.fate(&id).expect("read").is_some_and(|fate| fate.state == CommandState::Settled)
+        })
+        .await;
+        trouble.is_over();
+        until("all is here", || bands(&desk) == ["B-1", "B-2"]).await;
+        desk.until_in_sync(&venue).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_on_a_full_disk_has_everything_or_says_why_it_is_none() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, disk, trouble) = desk_on_a_disk(&venue).await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    trouble.with("outbox.sqlite", Verdict::Full);
+    // What is on disk is never started without: either it is all there, or there is no start and it is said why.
+    match open_in(folder.path(), &venue) {
+        Ok(console) => assert!(console.fate(&id).expect("read").is_some()),
+        Err(error) => assert!(matches!(error, OpenError::Outbox(_)), "{error}"),
+    }
+    trouble.is_over();
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    assert_eq!(desk.bands(), ["B-1"]);
+    drop(disk);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
+    install();
+    let (venue, hour) = FakeVenue::with_hour();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (is_slow, (go, gate)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
+    let (slow, gate) = (is_slow.clone(), Mutex::new(gate));
+    let _disk = Disk::new(folder.path(), move |operation, path| {
+        let is_outbox = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("outbox"));
+        if operation == Operation::Sync && is_outbox && slow.swap(false, Ordering::SeqCst) {
+            // Until the test has seen enough.
+            let _ = gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        }
+        Verdict::Done
+    });
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    desk.until_live().await;
+    venue.execute(&checkin("B-1", &hour));
+    until("it shows", || desk.bands() == ["B-1"]).await;
+    is_slow.store(true, Ordering::SeqCst);
+    let request = gangway_console::ExecuteRequest::of(&session("play", "B-1")).expect("a command");
+    let tap = tokio::spawn({
+        let console = desk.console.clone();
+        async move { console.execute(request).await }
+    });
+    // The test's time stands still while the disk works.
+    while is_slow.load(Ordering::SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    assert!(!tap.is_finished(), "nothing is said before it is on disk");
+    assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "waiting", "questions are answered meanwhile");
+    go.send(()).expect("somebody waits");
+    tap.await.expect("no panic").expect("taken");
+}
