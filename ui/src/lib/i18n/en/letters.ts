@@ -90,7 +90,8 @@ export const letters = {
     timeClamped: "The desk's time for it can't be right. The venue counts it {{when}}.",
     overCapacity: "The park was full by then. The band was let in all the same.",
     noCredit: "No time was left by then. All that was played counts as overstay.",
-    placeLost: "The place that this desk kept for it was not its own any more. The band was let in all the same.",
+    placeLost:
+      "The place that this desk kept for it was not its own any more. The band was let in all the same.",
     forced: "Done against the rule. The reason given: {{reason}}",
     other: "The server marked it: {{flag}}.",
   },
