@@ -182,7 +182,7 @@ fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, Ou
         let awaiting = still_awaits(core, &taken, &command);
         return Ok(Tap::Taken { taken, awaiting });
     }
-    let free = outbox.free_place()?;
+    let free = if matches!(command, Command::Play(_)) { outbox.places()?.0 } else { Vec::new() };
     let (based_on, seen, said, offline) = {
         let view = core.view();
         let (Some(venue), Some(held)) = (&view.venue, &view.held) else { return Ok(Tap::NotReady) };
@@ -245,8 +245,8 @@ struct Asked<'a> {
     occurred_at: VenueTime,
     /// Staff do it whatever the desk says.
     force: bool,
-    /// A place of this desk's own.
-    free: Option<PlaceId>,
+    /// Places of this desk's own.
+    free: Vec<PlaceId>,
     can_send: bool,
 }
 
@@ -254,10 +254,10 @@ impl Asked<'_> {
     fn decide(self, venue: &Venue, device: &DeviceId, now: VenueTime) -> Result<Said, Rejection> {
         let strict = venue.settings().capacity_policy == CapacityPolicy::Strict;
         let enters = strict && matches!(self.command, Command::Play(_));
-        // One that the shown rows don't have covers nothing.
+        // One that the shown rows don't have, after a restore, covers nothing; another one may.
         let known =
             |place: &PlaceId| venue.place(place).is_some_and(|row| !row.written_off && row.device_id == *device);
-        let place = self.free.filter(|place| enters && known(place));
+        let place = self.free.into_iter().find(|place| enters && known(place));
         let uncovered = enters && place.is_none();
         if !self.force {
             let earliest = decide::not_before(venue, self.command);

@@ -1,6 +1,6 @@
 //! Keeps this desk's lent places (`sync.md` rule 21): asks at each heartbeat and whenever the server wants some back.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use gangway_domain::settings::CapacityPolicy;
 
@@ -12,9 +12,13 @@ use crate::{
 
 /// Calls in a row, at most: giving places up takes two, and the next heartbeat goes on.
 const CALLS_MAX: usize = 4;
+/// How long a call may take. The port has bounds of its own; whatever stands behind it, nothing waits for ever.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, thiserror::Error)]
 enum LeaseError {
+    #[error("nobody answered in time")]
+    Silence(#[from] tokio::time::error::Elapsed),
     #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
@@ -55,7 +59,8 @@ async fn call(core: &Arc<Core>, turn: &mut Option<String>) -> Result<bool, Lease
         return Ok(false);
     }
     let named: BTreeSet<_> = held.iter().chain(&spent).cloned().collect();
-    let lent = core.rest.lease(LeaseCall { held: held.clone(), spent, turn: turn.clone() }).await?;
+    let asked = core.rest.lease(LeaseCall { held: held.clone(), spent, turn: turn.clone() });
+    let lent = tokio::time::timeout(CALL_TIMEOUT, asked).await??;
     *turn = lent.turn.or(turn.take());
     let gives_up = held.iter().any(|place| !lent.places.contains(place));
     let at = core.venue_now();

@@ -135,7 +135,7 @@ pub struct Tapped {
     pub based_on: Position,
     /// The products that it reads, as the desk showed them: what the guest was told (`sync.md` rule 12).
     pub seen: BTreeMap<ProductId, ProductRow>,
-    /// The lent place that it spends (`sync.md` rule 21): one that [`Outbox::free_place`] named.
+    /// The lent place that it spends (`sync.md` rule 21): one that [`Outbox::places`] named.
     pub place: Option<PlaceId>,
     /// Why it is to be sent although the desk would refuse it.
     pub force_reason: Option<String>,

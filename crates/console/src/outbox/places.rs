@@ -7,25 +7,13 @@ use gangway_domain::{
     ids::{CommandId, PlaceId},
     time::VenueTime,
 };
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{OutboxError, store::Outbox};
 
 impl Outbox {
-    /// The place that the next covered play spends: the one that is held longest. None: nothing is covered.
-    ///
-    /// # Errors
-    /// The file can't be read.
-    pub fn free_place(&self) -> Result<Option<PlaceId>, OutboxError> {
-        let place: Option<String> = self
-            .connection
-            .prepare_cached("SELECT place_id FROM places ORDER BY since, place_id LIMIT 1")?
-            .query_row([], |row| row.get(0))
-            .optional()?;
-        Ok(place.map(PlaceId))
-    }
-
-    /// The places that this desk may still fill, and those that its unanswered plays name.
+    /// The places that this desk may still fill, the one that is held longest first; and those that its unanswered
+    /// plays name.
     ///
     /// # Errors
     /// The file can't be read.

@@ -9,6 +9,7 @@ mod commands;
 mod disk;
 mod files;
 mod laws;
+mod leases;
 mod network;
 mod offline;
 mod outbox_file;

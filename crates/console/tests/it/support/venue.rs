@@ -9,7 +9,8 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_console::net::{
-    Connection, EventsAfter, EventsAnswer, Inbox, LinkError, Realtime, Rest, RestError, Signal, SnapshotChunks,
+    Connection, EventsAfter, EventsAnswer, Inbox, LeaseCall, Lent, LinkError, Realtime, Rest, RestError, Signal,
+    SnapshotChunks,
 };
 use gangway_console::sync::message::EventsPage;
 use gangway_domain::{
@@ -18,7 +19,7 @@ use gangway_domain::{
     decide::{Context, decide, effective_at, not_before},
     event::{Event, EventName, Subject},
     hash::StateHash,
-    ids::{CommandId, Position},
+    ids::{CommandId, DeviceId, PlaceId, Position},
     rejection::Rejection,
     rows::{Change, Row},
     settings::SettingsRow,
@@ -66,6 +67,12 @@ pub struct State {
     /// How many such calls were under way at once, at most.
     pub calls_at_once: usize,
     calls: usize,
+    /// What desks said of their places.
+    pub lease_calls: Vec<LeaseCall>,
+    /// The places that a desk may fill, whatever it says; none: those that it names.
+    pub lends: Option<Vec<PlaceId>>,
+    /// How long a call about places takes.
+    pub leases_take: Duration,
     /// Where the log left the one before it.
     pub epoch_base: Option<Position>,
     /// The log begins after this event; what is before needs a snapshot.
@@ -92,6 +99,7 @@ struct Circumstances {
     /// It was tapped more than five seconds before it came.
     late: bool,
     force: Option<String>,
+    place: Option<PlaceId>,
 }
 
 impl Circumstances {
@@ -99,7 +107,8 @@ impl Circumstances {
         let said = command["occurredAt"].as_str().and_then(|moment| VenueTime::from_iso(moment).ok());
         let occurred_at = said.unwrap_or(now);
         let force = command["force"]["reason"].as_str().map(str::to_owned);
-        Self { occurred_at, late: now.since(occurred_at) > 5_000, force }
+        let place = command["placeId"].as_str().map(PlaceId::from);
+        Self { occurred_at, late: now.since(occurred_at) > 5_000, force, place }
     }
 }
 
@@ -134,6 +143,9 @@ impl FakeVenue {
             answers_take: Duration::ZERO,
             calls_at_once: 0,
             calls: 0,
+            lease_calls: Vec::new(),
+            lends: None,
+            leases_take: Duration::ZERO,
             epoch_base: None,
             trimmed: 0,
             snapshot_cuts: Vec::new(),
@@ -223,10 +235,13 @@ impl State {
             Err(error) => return rejected(json!({ "code": "invalid_command", "message": error.0, "details": {} })),
         };
         let command_id: CommandId = id.parse().expect("a UUID");
-        let Circumstances { occurred_at, late, force } = circumstances;
+        let Circumstances { occurred_at, late, force, place } = circumstances;
         let moment = not_before(&self.venue, &command)
             .map_or(self.now, |earliest| effective_at(*occurred_at, Some(earliest), self.now).at);
-        let context = Context { late: *late, force: force.clone(), ..Context::new(command_id, moment) };
+        // Only the desk that a place is lent to names it.
+        let device_id = place.as_ref().and_then(|id| self.venue.place(id)).map(|row| row.device_id.clone());
+        let (late, force, place) = (*late, force.clone(), place.clone());
+        let context = Context { late, force, place, device_id, ..Context::new(command_id, moment) };
         match decide(&self.venue, &command, &context) {
             Ok(decision) => {
                 let seqs = self.log_unit(&decision.events, id);
@@ -349,6 +364,16 @@ impl State {
         text
     }
 
+    /// Lends these places to a desk, and no others: rows at once, and what it is answered from now on.
+    pub fn lend(&mut self, device: &str, places: &[&str]) {
+        let places: Vec<PlaceId> = places.iter().map(|id| PlaceId::from(*id)).collect();
+        self.lends = Some(places.clone());
+        let id = CommandId(uuid::Uuid::new_v4());
+        let command = Command::Lend { device_id: DeviceId::from(device), places: places.into_iter().collect() };
+        let decision = decide(&self.venue, &command, &Context::new(id, self.now)).expect("lent");
+        self.log_unit(&decision.events, &id.to_string());
+    }
+
     /// Calls with commands that are not answered yet.
     pub fn calls_under_way(&self) -> usize {
         self.calls
@@ -451,6 +476,23 @@ impl Rest for FakeVenue {
                 result["seenBy"] = json!(state.links.len());
             }
             Ok(result)
+        }
+        .boxed()
+    }
+
+    fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
+        async move {
+            let (answer, takes) = {
+                let mut state = self.state();
+                if !state.online {
+                    return Err(away());
+                }
+                state.lease_calls.push(call.clone());
+                let turn = Some(format!("turn-{}", state.lease_calls.len()));
+                (Lent { places: state.lends.clone().unwrap_or(call.held), turn }, state.leases_take)
+            };
+            tokio::time::sleep(takes).await;
+            Ok(answer)
         }
         .boxed()
     }
