@@ -159,6 +159,10 @@ impl Console {
         let core = Core::new(Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs });
         let now = core.venue_now();
         core.with_outbox(|outbox| outbox.part_unreadable(now))?;
+        if let Err(error) = core.with_outbox(|outbox| core.resend_lost(outbox)) {
+            // The next link finds them.
+            tracing::error!(%error, "the outbox can't be written");
+        }
         core.read_pending()?;
         let (of_before, path) = (core.clone(), data_dir.join("cache.sqlite"));
         let check = tasks.blocking(Box::new(move || of_before.check_file_of_before(&path)));

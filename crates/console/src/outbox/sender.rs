@@ -18,10 +18,13 @@ use crate::{core::Core, net::RestError, sync::input::Input};
 /// How long a call may take. The port has bounds of its own; whatever stands behind it, nothing waits for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often what was answered long ago is looked for, beside when a link comes up.
+const PURGE_EVERY_MS: u64 = 3_600_000;
+
 /// A backlog that is being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Drain {
-    /// Commands that waited when the link came up.
+    /// Commands that waited when the link came up, or when the venue's log was replaced.
     pub total: usize,
     /// Those of them that are not answered yet.
     pub left: usize,
@@ -31,7 +34,8 @@ pub struct Drain {
 pub(crate) async fn run(core: Arc<Core>) {
     let link = core.link_changes();
     let (queue, calls) = (Queue::new(), FuturesUnordered::new());
-    let sender = Sender { core, link, is_up: false, queue, calls, last: 0, resends: 0, backlog: Backlog::default() };
+    let backlog = Backlog::default();
+    let sender = Sender { core, link, is_up: false, queue, calls, last: 0, resends: 0, backlog, purge_at_ms: 0 };
     sender.run().await;
 }
 
@@ -46,13 +50,16 @@ struct Sender {
     /// As of so many times that answered commands went back.
     resends: u64,
     backlog: Backlog,
+    purge_at_ms: u64,
 }
 
-/// What waited when the link came up.
+/// What waited when the link came up, or when answered commands went back.
 #[derive(Clone, Copy, Default)]
 struct Backlog {
     total: usize,
     through: i64,
+    /// As of so many times that they did.
+    resends: u64,
 }
 
 /// A call that is over.
@@ -81,6 +88,7 @@ impl Sender {
             failures = if read { 0 } else { failures + 1 };
             if up {
                 self.begin_calls();
+                self.purge().await;
             }
             let wait_ms = if read { self.due_ms() } else { Some(wait_ms(failures, RETRY_MAX_MS, 0.5)) };
             let core = self.core.clone();
@@ -106,6 +114,9 @@ impl Sender {
                 // take it for answered.
                 self.last = news.waiting.last().map_or(self.last, |waiting| waiting.order.max(self.last));
                 self.queue.add(news.waiting);
+                if self.is_up && news.resends != self.backlog.resends {
+                    self.begin_backlog(news.resends);
+                }
                 true
             }
             Err(error) => {
@@ -124,19 +135,34 @@ impl Sender {
     async fn link_moved(&mut self) {
         self.backlog = Backlog::default();
         if self.is_up {
-            let (now, core) = (self.core.venue_now(), self.core.clone());
-            let tended = self.core.outbox_blocking(move |outbox| {
-                core.resend_lost(outbox)?;
-                outbox.purge(now)
-            });
-            if let Err(error) = tended.await {
+            let core = self.core.clone();
+            if let Err(error) = self.core.outbox_blocking(move |outbox| core.resend_lost(outbox)).await {
                 tracing::error!(%error, "the outbox can't be written");
             }
             self.queue.link_up();
             self.read_news().await;
-            self.backlog = Backlog { total: self.queue.left(self.last), through: self.last };
+            self.begin_backlog(self.backlog.resends);
         }
         self.show_drain();
+    }
+
+    /// All that waits now is a backlog.
+    fn begin_backlog(&mut self, resends: u64) {
+        self.backlog = Backlog { total: self.queue.left(self.last), through: self.last, resends };
+        self.show_drain();
+    }
+
+    /// Forgets what was answered longer ago than it is kept. Only with a link: before it, venue time is a guess.
+    async fn purge(&mut self) {
+        let now_ms = self.core.clock.mono_ms();
+        if now_ms < self.purge_at_ms {
+            return;
+        }
+        self.purge_at_ms = now_ms + PURGE_EVERY_MS;
+        let now = self.core.venue_now();
+        if let Err(error) = self.core.outbox_blocking(move |outbox| outbox.purge(now)).await {
+            tracing::error!(%error, "the outbox can't be written");
+        }
     }
 
     fn begin_calls(&mut self) {
@@ -166,7 +192,7 @@ impl Sender {
     }
 
     fn show_drain(&mut self) {
-        let Backlog { total, through } = self.backlog;
+        let Backlog { total, through, .. } = self.backlog;
         let left = if total == 0 { 0 } else { self.queue.left(through) };
         if left == 0 {
             self.backlog.total = 0;

@@ -288,9 +288,73 @@ async fn a_desk_that_stops_between_the_new_rows_and_the_outbox_still_gives_back_
     console.shutdown().await;
     // As if the power had gone after the cache's commit and before the outbox's.
     std::fs::write(folder.path().join("outbox.sqlite"), outbox).expect("written");
+    venue.set_online(false);
+    let desk = Desk { console: crate::support::desk::open_in(folder.path(), &venue).expect("a console"), folder };
+    assert_eq!(desk.bands(), ["B-2"], "it shows before there is a link");
+    assert_eq!(desk.status()["pending"], 1);
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    venue.set_online(true);
     venue.state().undecided = false;
     let desk = Desk { console: crate::support::desk::open_in(folder.path(), &venue).expect("a console"), folder };
     until("it is back", || venue.state().venue.sessions().count() == 1).await;
     desk.console.settled(&lost.command_id, PATIENCE).await.expect("settled");
     assert_eq!(desk.bands(), ["B-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_back_while_the_link_stands_is_a_backlog_of_its_own() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    let backup = venue.state().backup();
+    let sales = take_all(&desk, (0..150).map(|n| checkin(&format!("B-{n}"), &hour))).await;
+    for id in &sales {
+        desk.console.settled(id, PATIENCE).await.expect("settled");
+    }
+    assert_eq!(desk.status()["drain"], json!(null));
+    {
+        let mut state = venue.state();
+        state.restore(backup, "epoch-2", None);
+        state.commands_take = Duration::from_millis(250);
+    }
+    venue.heartbeat();
+    let drain = || desk.status()["drain"].clone();
+    until("it is shown", || drain() == json!({ "total": 150, "left": 150 })).await;
+    until("a part is done", || drain() == json!({ "total": 150, "left": 50 }) || drain() == json!(null)).await;
+    until("all is done", || drain() == json!(null)).await;
+    assert_eq!(venue.state().venue.sessions().count(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_forgotten_after_thirty_days_of_venue_time_and_what_waits_never_is() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.state().undecided_bands = vec!["B-3".to_owned()];
+    let old = desk.settle(&checkin("B-1", &hour)).await;
+    let waits = desk.execute(&checkin("B-3", &hour)).await.expect("taken").command_id;
+    let days = |days: i64| {
+        let mut state = venue.state();
+        state.now = state.now.plus(days * 86_400_000);
+    };
+    let is_kept = |id: &str| desk.console.fate(id).expect("read").is_some();
+    // Beyond an hour of a link that stands.
+    let an_hour = async || {
+        for _ in 0..370 {
+            venue.heartbeat();
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    };
+    days(20);
+    an_hour().await;
+    let young = desk.settle(&checkin("B-2", &hour)).await;
+    assert!(is_kept(&old.command_id), "twenty days");
+    days(11);
+    an_hour().await;
+    desk.settle(&checkin("B-4", &hour)).await;
+    until("it is forgotten", || !is_kept(&old.command_id)).await;
+    assert!(is_kept(&young.command_id), "eleven days");
+    days(100);
+    an_hour().await;
+    until("the next is forgotten", || !is_kept(&young.command_id)).await;
+    assert!(is_kept(&waits), "what was never answered stays");
 }
