@@ -333,7 +333,9 @@ fn stand(transaction: &Transaction<'_>, held: &Held, hash: &StateHash, at: Venue
     let seq = i64::try_from(*seq).map_err(|_| CacheError::Place)?;
     let event_id = event_id.as_ref().map(EventId::as_str);
     transaction
-        .prepare_cached("UPDATE meta SET epoch = ?1, cursor = ?2, event_id = ?3, state_hash = ?4, last_sync_at = ?5")?
+        .prepare_cached(
+            "UPDATE meta SET epoch = ?1, cursor = ?2, event_id = ?3, state_hash = ?4, last_sync_at = ?5, clean = 0",
+        )?
         .execute(params![epoch.as_str(), seq, event_id, hash.to_hex(), at.0])?;
     Ok(())
 }

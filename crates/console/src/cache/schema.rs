@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{
+    Connection,
+    ErrorCode::{DiskFull, ReadOnly, SystemIoFailure},
+    OpenFlags,
+};
 
 use super::CacheError;
 
@@ -84,7 +88,13 @@ pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
         (APPLICATION_ID, newer, _) if newer > VERSION => return Err(useless("it is of a newer version")),
         _ => return Err(useless("it is no cache of this program")),
     }
-    connection.execute("UPDATE meta SET clean = 0", [])?;
+    match connection.execute("UPDATE meta SET clean = 0", []) {
+        // What is held can be shown on a full disk too; whoever writes to it later marks it.
+        Err(error) if matches!(error.sqlite_error_code(), Some(DiskFull | SystemIoFailure | ReadOnly)) => {
+            tracing::warn!(%error, "the cache can't be written; what it holds is shown");
+        }
+        marked => drop(marked?),
+    }
     Ok(connection)
 }
 

@@ -12,7 +12,10 @@ impl Cache {
     /// # Errors
     /// The file can't be written.
     pub fn stage_begin(&mut self) -> Result<(), CacheError> {
-        self.connection.execute_batch(&format!("BEGIN; DROP TABLE IF EXISTS staged; {} COMMIT;", schema::STAGED))?;
+        // Not by words of SQL: one that fails half way must not leave a transaction open.
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch(&format!("DROP TABLE IF EXISTS staged; {}", schema::STAGED))?;
+        transaction.commit()?;
         Ok(())
     }
 

@@ -150,6 +150,30 @@ async fn a_start_on_a_full_disk_has_everything_or_says_why_it_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cache_on_a_full_disk_is_shown_at_the_start_and_goes_on_when_there_is_room() {
+    for verdict in [Verdict::Full, Verdict::Fails] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, disk, trouble) = desk_on_a_disk(&venue).await;
+        desk.settle(&checkin("B-1", &hour)).await;
+        let Desk { folder, console } = desk;
+        console.shutdown().await;
+        trouble.with("cache.sqlite", verdict);
+        venue.set_online(false);
+        let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+        assert_eq!(desk.bands(), ["B-1"], "{verdict:?}: what is held shows");
+        let id = desk.execute(&session("play", "B-1")).await.expect("the outbox takes it").command_id;
+        venue.set_online(true);
+        until("it is said", || desk.status()["problem"].as_str().is_some_and(|why| why.contains("cache"))).await;
+        assert!(!desk.sync_status().in_sync, "{verdict:?}");
+        trouble.is_over();
+        desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
+        desk.until_in_sync(&venue).await;
+        assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "playing");
+        drop(disk);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
     install();
     let (venue, hour) = FakeVenue::with_hour();
