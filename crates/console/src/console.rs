@@ -199,11 +199,11 @@ impl Console {
             return Answer { data, freshness: core.view().freshness() };
         }
         if key.topics() == [Topic::Commands] {
-            let newest = core.with_outbox(|outbox| outbox.newest()).unwrap_or_else(|error| {
+            // A file that can't be read is no empty one.
+            let newest = core.with_outbox(|outbox| outbox.newest()).inspect_err(|error| {
                 tracing::error!(%error, "the outbox can't be read");
-                Vec::new()
             });
-            let data = serde_json::to_value(newest).unwrap_or_default();
+            let data = newest.map(|newest| serde_json::to_value(newest).unwrap_or_default()).unwrap_or_default();
             return Answer { data, freshness: core.view().freshness() };
         }
         let view = core.view();

@@ -341,7 +341,9 @@ impl Core {
     /// Commands that do not show yet. It waits for the outbox, so the caller holds no lock.
     fn pending(&self) -> u64 {
         let at = self.view().held.as_ref().map(|held| held.position.clone());
-        self.with_outbox(|outbox| outbox.pending(at.as_ref())).unwrap_or(0)
+        let counted = self.with_outbox(|outbox| outbox.pending(at.as_ref()));
+        // A file that can't be read is no empty one.
+        counted.unwrap_or_else(|_| u64::try_from(self.view().overlay.len()).unwrap_or(u64::MAX))
     }
 
     /// The status as it stands. It waits for the outbox, so the caller holds no lock.

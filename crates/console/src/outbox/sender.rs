@@ -85,6 +85,9 @@ impl Sender {
                 self.link_moved().await;
             }
             let read = self.read_news().await;
+            if read && failures > 0 {
+                self.core.outbox_written(None);
+            }
             failures = if read { 0 } else { failures + 1 };
             if up {
                 self.begin_calls();
@@ -121,6 +124,7 @@ impl Sender {
             }
             Err(error) => {
                 tracing::error!(%error, "the outbox can't be read; it is tried again");
+                self.core.outbox_written(Some(&error));
                 false
             }
         }

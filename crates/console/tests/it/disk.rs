@@ -150,6 +150,39 @@ async fn a_start_on_a_full_disk_has_everything_or_says_why_it_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_place_that_the_disk_does_not_take_is_not_filled() {
+    for verdict in [Verdict::Full, Verdict::Fails] {
+        let (venue, hour) = FakeVenue::with_hour();
+        venue.execute(&json!({ "type": "settings.update", "changes": { "capacityPolicy": "strict" } }));
+        venue.execute(&checkin("B-1", &hour));
+        let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+        trouble.with("outbox.sqlite", verdict);
+        let before = venue.state().lease_calls.len();
+        venue.state().lend(&desk.sync_status().device.id, &["p-1"]);
+        venue.heartbeat();
+        until("it is answered", || venue.state().lease_calls.len() > before).await;
+        until("its row is here", || desk.status()["places"]["held"] == 1).await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        trouble.is_over();
+        let refused = desk.execute(&session("play", "B-1")).await.expect("an outcome");
+        assert_eq!(refused.state, CommandState::Rejected, "{verdict:?}: it is not on disk");
+        venue.set_online(true);
+        desk.until_live().await;
+        let says_so = || venue.state().lease_calls.last().is_some_and(|call| call.held.len() == 1);
+        until("it has the place", || {
+            venue.heartbeat();
+            says_so()
+        })
+        .await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        let go = desk.execute(&session("play", "B-1")).await.expect("an outcome");
+        assert_eq!((go.state, go.awaiting), (CommandState::Pending, false), "{verdict:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cache_on_a_full_disk_is_shown_at_the_start_and_goes_on_when_there_is_room() {
     for verdict in [Verdict::Full, Verdict::Fails] {
         let (venue, hour) = FakeVenue::with_hour();

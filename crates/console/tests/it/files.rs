@@ -296,3 +296,26 @@ async fn of_the_caches_that_were_set_aside_only_the_last_are_kept() {
     let kept: Vec<u32> = (1..=7).filter(|number| aside(*number)).collect();
     assert_eq!(kept, [4, 5, 6]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outbox_that_can_not_be_read_while_the_desk_runs_is_said_and_is_not_called_empty() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let desk = Desk::live(&venue).await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    let file = Connection::open(desk.folder.path().join("outbox.sqlite")).expect("the outbox");
+    file.execute_batch("ALTER TABLE commands RENAME TO gone").expect("renamed");
+    assert_eq!(desk.status()["pending"], 1, "nothing of it was sent");
+    assert_eq!(desk.bands(), ["B-1"]);
+    assert_eq!(desk.data(&["commands"]), json!(null), "it is not known that there is none");
+    venue.set_online(true);
+    until("it is said", || desk.status()["problem"].as_str().is_some_and(|why| why.contains("outbox"))).await;
+    let refused = desk.execute(&checkin("B-2", &hour)).await.expect_err("not saved");
+    assert_eq!(refused.code(), "disk");
+    assert_eq!(desk.bands(), ["B-1"], "nothing shows that is not saved");
+    file.execute_batch("ALTER TABLE gone RENAME TO commands").expect("renamed");
+    desk.console.settled(&id, std::time::Duration::from_secs(60)).await.expect("sent");
+    until("it is over", || !desk.status()["problem"].to_string().contains("outbox")).await;
+    assert_eq!(venue.state().venue.sessions().count(), 1);
+}
