@@ -137,6 +137,29 @@ async fn a_place_that_is_spent_while_the_server_asks_it_back_stays_spent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_from_before_a_place_was_filled_does_not_bring_it_back() {
+    let (venue, desk) = strict().await;
+    lend(&venue, &desk, &["p-1"]).await;
+    let calls = venue.state().lease_calls.len();
+    venue.state().leases_take = Duration::from_secs(5);
+    venue.heartbeat();
+    until("it is asked", || venue.state().lease_calls.len() > calls).await;
+    // Its answer, which still names the place, is on the way.
+    let tapped = play(&desk, "B-1").await;
+    let fate = desk.console.settled(&tapped.command_id, Duration::from_secs(3)).await.expect("settled before it");
+    assert_eq!((fate.state, named(&venue, "B-1")), (CommandState::Settled, json!("p-1")));
+    venue.state().leases_take = Duration::ZERO;
+    let calls = venue.state().lease_calls.len();
+    until("it asks again", || {
+        venue.heartbeat();
+        venue.state().lease_calls.len() > calls
+    })
+    .await;
+    let LeaseCall { held, spent, .. } = last_call(&venue);
+    assert_eq!((held, spent), (ids(&[]), ids(&[])));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_place_of_a_play_that_was_refused_can_be_filled_again() {
     let (venue, desk) = strict().await;
     lend(&venue, &desk, &["p-1"]).await;
@@ -177,9 +200,10 @@ async fn a_place_that_only_a_log_that_is_gone_knew_does_not_hide_one_that_is_kno
 #[tokio::test(start_paused = true)]
 async fn a_call_that_nobody_answers_does_not_end_the_asking() {
     let (venue, desk) = strict().await;
+    let before = venue.state().lease_calls.len();
     venue.state().leases_take = Duration::from_secs(86_400);
     venue.heartbeat();
-    until("it asks", || !venue.state().lease_calls.is_empty()).await;
+    until("it asks", || venue.state().lease_calls.len() > before).await;
     venue.state().leases_take = Duration::ZERO;
     let calls = venue.state().lease_calls.len();
     for _ in 0..4 {
