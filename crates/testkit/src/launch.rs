@@ -86,6 +86,8 @@ impl Process {
         // Nobody may strike by this id once it is free for another process.
         self.target.release(self.child.id());
         let _ = self.child.kill();
+        // Before its id is free again: a later process with the same one may have a fake clock, too.
+        forget_clock_of(self.child.id());
         let _ = self.child.wait();
     }
 
@@ -181,7 +183,8 @@ impl FakeClock {
         self.folder.path().join("clock")
     }
 
-    fn environment(&self) -> Vec<(OsString, OsString)> {
+    /// What a program needs in its environment to see it.
+    pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
         // Both names: versions differ in which they know.
         let mut all: Vec<(OsString, OsString)> =
             ["DONT_FAKE_MONOTONIC", "FAKETIME_DONT_FAKE_MONOTONIC", "NO_FAKE_STAT", "FAKETIME_CACHE_DURATION"]
@@ -190,6 +193,13 @@ impl FakeClock {
         all.push(("LD_PRELOAD".into(), self.library.clone().into()));
         all.push(("FAKETIME_TIMESTAMP_FILE".into(), self.file().into()));
         all
+    }
+}
+
+/// Removes what the library leaves in shared memory, under the id of a process that had no time to tidy up.
+fn forget_clock_of(process: u32) {
+    for name in [format!("sem.faketime_sem_{process}"), format!("faketime_shm_{process}")] {
+        let _ = fs::remove_file(Path::new("/dev/shm").join(name));
     }
 }
 

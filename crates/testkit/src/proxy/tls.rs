@@ -14,6 +14,10 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use crate::launch::FakeClock;
+
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
 /// An authority of the test's own, and a certificate of `localhost` that it signed.
 pub struct Certificates {
     folder: TempDir,
@@ -48,8 +52,8 @@ impl Certificates {
         run(folder, "openssl", &format!("req {new_key} -keyout leaf.key -out leaf.csr -subj /CN=localhost"))?;
         std::fs::write(folder.join("names"), "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n")
             .map_err(|error| error.to_string())?;
-        let leaf = "openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out leaf.pem -days 10 -extfile names";
-        run(folder, "faketime", &format!("-f {valid_from_days:+}d {leaf}"))
+        let leaf = "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -out leaf.pem -days 10 -extfile names";
+        run_at(folder, Some(&FakeClock::ahead_by(i64::from(valid_from_days) * DAY_SECONDS)?), "openssl", leaf)
     }
 
     /// The authority's certificate, for who is to trust it.
@@ -59,7 +63,12 @@ impl Certificates {
 }
 
 fn run(folder: &Path, program: &str, arguments: &str) -> Result<(), String> {
-    let output = Command::new(program).args(arguments.split(' ')).current_dir(folder).output();
+    run_at(folder, None, program, arguments)
+}
+
+fn run_at(folder: &Path, clock: Option<&FakeClock>, program: &str, arguments: &str) -> Result<(), String> {
+    let environment = clock.map(FakeClock::environment).unwrap_or_default();
+    let output = Command::new(program).args(arguments.split(' ')).current_dir(folder).envs(environment).output();
     let output = output.map_err(|error| format!("{program}: {error} (apt-get install {program})"))?;
     if output.status.success() {
         return Ok(());
