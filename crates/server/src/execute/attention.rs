@@ -7,6 +7,7 @@ use gangway_domain::{
     event::{Event, EventName, Subject},
     rejection::Rejection,
     rows::{Change, Collection, Row},
+    settings::CapacityPolicy,
     venue::Venue,
 };
 
@@ -33,7 +34,7 @@ impl Work<'_> {
         context: &Context,
         rejection: &Rejection,
     ) -> Result<Done, StoreError> {
-        let entry = if self.is_for_a_person(context, rejection) {
+        let entry = if self.is_for_a_person(venue, context, rejection) {
             let row = attention::of_rejection(venue, self.tapped(context), rejection);
             // A repeat with other content has one entry, however often it comes.
             transaction.row(Collection::Attention, row.id.as_str())?.is_none().then(|| raising(row))
@@ -56,9 +57,12 @@ impl Work<'_> {
         attention::of_flags(venue, self.tapped(context), flags).map(raising)
     }
 
-    /// A desk that waits for the answer hears a plain "full" and lets nobody in.
-    fn is_for_a_person(&self, context: &Context, rejection: &Rejection) -> bool {
-        let turned_away = matches!(rejection, Rejection::VenueFull { .. }) && context.place.is_none() && !context.late;
+    /// A desk that waits for the answer hears a plain "full" and lets nobody in. It waits only under strict capacity:
+    /// otherwise it has said GO already.
+    fn is_for_a_person(&self, venue: &Venue, context: &Context, rejection: &Rejection) -> bool {
+        let waits = venue.settings().capacity_policy == CapacityPolicy::Strict;
+        let turned_away =
+            waits && matches!(rejection, Rejection::VenueFull { .. }) && context.place.is_none() && !context.late;
         self.raises() && !turned_away
     }
 

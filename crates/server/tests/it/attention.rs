@@ -101,6 +101,19 @@ fn who_was_told_to_wait_is_no_entry_and_who_was_let_in_is() {
 }
 
 #[test]
+fn who_was_let_in_and_finds_the_venue_full_is_an_entry_where_a_desk_does_not_wait() {
+    let venue = Venue::start();
+    visit(&venue, "B-1");
+    visit(&venue, "B-2");
+    let settings = json!({ "maxOccupancy": 1, "capacityPolicy": "advisory" });
+    assert_eq!(venue.call("PUT", "/api/system/settings", &settings).status, 200);
+    assert_eq!(venue.gate("play", "B-1").status, 200);
+    let desk = Desk { venue: &venue, device: "desk-1" };
+    assert_eq!(desk.send(act("play", "B-2"))["rejection"]["code"], "venue_full");
+    assert_eq!(venue.rows("attention").len(), 1, "the desk had said GO for the last place");
+}
+
+#[test]
 fn an_invalid_command_and_another_content_are_an_entry_once() {
     let venue = Venue::start();
     let desk = Desk { venue: &venue, device: "desk-1" };
