@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 const FILE: &str = "venue.json";
 
@@ -60,7 +60,7 @@ impl Plan {
             .map(|url| Self::Connect { server: url.as_str().trim_end_matches('/').to_owned() })
             .ok_or_else(|| {
                 Refusal::new(
-                    "invalid_server",
+                    Code::InvalidServer,
                     format!("{typed:?} is no address of a server. Write it like http://192.168.1.10:8787."),
                 )
             })
@@ -72,7 +72,7 @@ impl TryFrom<VenueChoice> for Plan {
 
     fn try_from(choice: VenueChoice) -> Result<Self, Refusal> {
         match choice.mode {
-            Mode::None => Err(Refusal::new("invalid_choice", "Choose the demo, hosting or a server.")),
+            Mode::None => Err(Refusal::new(Code::InvalidChoice, "Choose the demo, hosting or a server.")),
             Mode::Demo => Ok(Self::Demo),
             Mode::Host => Ok(Self::Host { venue_name: choice.venue_name }),
             Mode::Connect => Self::connect(choice.server.as_deref().unwrap_or_default()),

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::choice::{self, Plan, VenueChoice};
 use crate::hosting;
 use crate::pushes::{self, Emit};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::subscriptions::Subscriptions;
 
 /// How long a server that was just typed in may take to show that it is one.
@@ -140,13 +140,13 @@ impl Desk {
         self.first_answer(plan).await?;
         choice::remember(&self.data_dir, plan).map_err(|error| {
             let folder = self.data_dir.display();
-            Refusal::new("cannot_remember", format!("The choice can't be saved in {folder}: {error}"))
+            Refusal::new(Code::CannotRemember, format!("The choice can't be saved in {folder}: {error}"))
         })
     }
 
     async fn open(&self, venue: &mut Venue, plan: &Plan) -> Result<(), Refusal> {
         if venue.closed {
-            return Err(Refusal::new("closing", "Gangway is closing."));
+            return Err(Refusal::new(Code::Closing, "Gangway is closing."));
         }
         let folder = self.folder(plan);
         let server = match plan {
@@ -165,7 +165,7 @@ impl Desk {
             Ok(console) => self.connect(venue, console),
             Err(error) => {
                 self.shut(venue).await;
-                return Err(Refusal::new("cannot_open", error.to_string()));
+                return Err(error.into());
             }
         }
         Ok(())
@@ -213,7 +213,7 @@ impl Desk {
             }
         };
         tokio::time::timeout(FIRST_ANSWER_MAX, answered).await.map_err(|_| {
-            Refusal::new("no_server", format!("No Gangway server answers at {server}. Check the address."))
+            Refusal::new(Code::NoServer, format!("No Gangway server answers at {server}. Check the address."))
         })
     }
 

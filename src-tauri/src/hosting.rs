@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use gangway_server::{Running, ServeOptions};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// Where other programs of this machine find a hosted venue.
 const HOST_PORT: u16 = 8787;
@@ -40,7 +40,7 @@ fn on_loopback(port: u16) -> ServeOptions {
 
 async fn start(options: ServeOptions) -> Result<Running, Refusal> {
     // The server's own sentence says what is in its way, such as an address that is taken.
-    let cannot_host = |why: &dyn std::fmt::Display| Refusal::new("cannot_host", why.to_string());
+    let cannot_host = |why: &dyn std::fmt::Display| Refusal::new(Code::CannotHost, why.to_string());
     let started = tauri::async_runtime::spawn_blocking(move || gangway_server::start(options)).await;
     let running = started.map_err(|error| cannot_host(&error))?.map_err(|error| cannot_host(&error))?;
     let ready = running.ready();

@@ -3,6 +3,29 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantNames};
+
+/// What the shell itself refuses for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
+pub enum Code {
+    /// The call can't be read.
+    BadRequest,
+    /// This computer can't host the venue.
+    CannotHost,
+    /// The choice can't be saved.
+    CannotRemember,
+    /// The program ends.
+    Closing,
+    /// No way to a venue was chosen.
+    InvalidChoice,
+    /// That is no server's address.
+    InvalidServer,
+    /// There is no venue yet.
+    NotReady,
+    /// No Gangway server answers there.
+    NoServer,
+}
 
 /// A code for the page and a sentence for people; every failed IPC call rejects with one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,13 +38,13 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal of the shell itself.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code: Cow::Borrowed(code), message: message.into() }
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code: Cow::Borrowed(code.into()), message: message.into() }
     }
 
     /// There is no venue yet that the call could be about.
     pub fn not_ready() -> Self {
-        Self::new("not_ready", "This desk has no venue yet. Choose one first.")
+        Self::new(Code::NotReady, "This desk has no venue yet. Choose one first.")
     }
 }
 
@@ -35,6 +58,15 @@ impl std::error::Error for Refusal {}
 
 impl From<gangway_console::ConsoleError> for Refusal {
     fn from(error: gangway_console::ConsoleError) -> Self {
-        Self { code: Cow::Owned(error.code().to_string()), message: error.to_string() }
+        Self { code: Cow::Borrowed(error.code()), message: error.to_string() }
     }
 }
+
+impl From<gangway_console::OpenError> for Refusal {
+    fn from(error: gangway_console::OpenError) -> Self {
+        Self { code: Cow::Borrowed(error.code()), message: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,7 @@ use crate::{
     },
     outbox::{self, Fate, Outbox},
     overlay::Overlay,
+    problem::Notice,
     query::{
         key::{QueryKey, Topic},
         push::{self, Push},
@@ -368,7 +369,7 @@ fn lock_folder(folder: &Path) -> Result<File, OpenError> {
 }
 
 /// Opens and reads the cache. One that opens and can't be read is set aside as well.
-fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
+fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<Notice>), OpenError> {
     let (mut cache, notice) = Cache::open(path)?;
     match cache.load() {
         Ok(loaded) => Ok((cache, loaded, notice.into_iter().collect())),
@@ -383,7 +384,7 @@ fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
 }
 
 /// Opens the cache of the venue that the outbox's commands are for: rows of another one would be laid under them.
-fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<String>), OpenError> {
+fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<Notice>), OpenError> {
     let (cache, mut loaded, notices) = open_cache(path)?;
     match (outbox.venue_id()?, &loaded.venue_id) {
         (Some(ours), Some(theirs)) if ours != *theirs => {
@@ -399,7 +400,7 @@ fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<Str
     Ok((cache, loaded, notices))
 }
 
-fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<String>) -> View {
+fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<Notice>) -> View {
     let Loaded { held, epoch_base, venue_id, venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
     let clock_now_ms = clock.mono_ms();
     let venue_clock = VenueClock::new(clock.wall(), clock_now_ms, clock_offset_ms);

@@ -22,6 +22,7 @@ use crate::{
     net::{Chance, Clock, Executor, Rest},
     outbox::{Outbox, OutboxError, sender::Drain},
     overlay::Overlay,
+    problem::{Notice, Problem},
     query::{answer, coalesce::Pending, key::Topic, push::Push, subscriptions::Subscriptions},
     status::{Device, DifferenceReport, FoundBy, FreshState, Freshness, SyncStatus},
     sync::{
@@ -67,11 +68,11 @@ pub(crate) struct View {
     /// What was last found to differ.
     pub(crate) differs: Option<DifferenceReport>,
     /// Why there is no link.
-    pub(crate) problem: Option<String>,
+    pub(crate) problem: Option<Problem>,
     /// Why the outbox could not be written the last time; none: it could.
-    pub(crate) outbox_problem: Option<String>,
+    pub(crate) outbox_problem: Option<Problem>,
     /// What was done with unusable files.
-    pub(crate) notices: Vec<String>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl View {
@@ -274,9 +275,7 @@ impl Core {
 
     /// The outbox was written, or could not be: people hear of it until it can.
     pub(crate) fn outbox_written(&self, failure: Option<&OutboxError>) {
-        let problem = failure.map(|error| {
-            format!("This desk's disk does not take commands now, so none is lost or half saved: {error}.")
-        });
+        let problem = failure.map(|error| Problem::CommandsNotSaved { reason: error.to_string() });
         let moved = {
             let mut view = self.view_mut();
             let moved = view.outbox_problem != problem;

@@ -1,12 +1,14 @@
 //! What a caller is told when something can't be done. Every code of the console is made here.
 
 use gangway_domain::rejection::Rejection;
+use strum::{IntoStaticStr, VariantNames};
 use thiserror::Error;
 
 use crate::{cache::CacheError, outbox::OutboxError};
 
 /// A call that can't be done. [`ConsoleError::code`] is for programs, the text for people.
-#[derive(Debug, Error)]
+#[derive(Debug, Error, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum ConsoleError {
     /// Nothing is known of the venue yet.
     #[error("This desk has not seen the venue yet. It needs the server once before it can be used.")]
@@ -53,20 +55,14 @@ impl ConsoleError {
     /// The snake_case code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotReady => "not_ready",
-            Self::InvalidCommand(_) => "invalid_command",
-            Self::IdConflict => "id_conflict",
-            Self::InvalidCommandId => "invalid_command_id",
-            Self::UnknownCommand => "unknown_command",
-            Self::InvalidKey(_) => "invalid_key",
-            Self::InvalidRequest(_) => "invalid_request",
-            Self::UnknownOp(_) => "unknown_op",
             Self::Rejected(rejection) => rejection.code(),
-            Self::UnknownEntry => "unknown_entry",
-            Self::NotSettled => "not_settled",
-            Self::Disk(_) => "disk",
-            Self::Closing => "closing",
+            _ => self.into(),
         }
+    }
+
+    /// Every code of this console's own; those of [`Rejection::codes`] come to it.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        Self::VARIANTS.iter().copied().filter(|name| *name != "rejected")
     }
 }
 
@@ -76,17 +72,20 @@ impl From<OutboxError> for ConsoleError {
     }
 }
 
-/// Why a console can't be opened: one sentence.
-#[derive(Debug, Error)]
+/// Why a console can't be opened: one sentence. [`OpenError::code`] is for programs.
+#[derive(Debug, Error, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum OpenError {
     /// Another process holds the folder.
     #[error("Another Gangway console is using {folder}. Close it, or give this one its own --data-dir.")]
+    #[strum(serialize = "folder_locked")]
     Locked {
         /// Which.
         folder: String,
     },
     /// The folder can't be used.
     #[error("The data folder {folder} can't be used: {reason}.")]
+    #[strum(serialize = "folder_unusable")]
     Folder {
         /// Which.
         folder: String,
@@ -95,14 +94,36 @@ pub enum OpenError {
     },
     /// The outbox is precious: a file that can't be read is never replaced.
     #[error("{0}")]
+    #[strum(serialize = "outbox_unusable")]
     Outbox(#[from] OutboxError),
     /// Not even a new cache file could be made.
     #[error("The local copy can't be kept: {0}.")]
+    #[strum(serialize = "cache_unusable")]
     Cache(#[from] CacheError),
     /// The server's address is none.
     #[error("{0:?} is no address of a server; it begins with http:// or https://.")]
+    #[strum(serialize = "invalid_server")]
     Server(String),
     /// The machine has no TLS to speak of.
     #[error("Secure connections can't be set up: {0}.")]
+    #[strum(serialize = "no_tls")]
     Tls(String),
+}
+
+/// The code of an outbox that a newer version wrote: starting that one is all that helps.
+const OUTBOX_NEWER: &str = "outbox_newer";
+
+impl OpenError {
+    /// The snake_case code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Outbox(OutboxError::Newer { .. }) => OUTBOX_NEWER,
+            _ => self.into(),
+        }
+    }
+
+    /// Every code that there is.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        Self::VARIANTS.iter().copied().chain([OUTBOX_NEWER])
+    }
 }

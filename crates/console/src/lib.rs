@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod net;
 pub mod outbox;
 pub mod overlay;
+pub mod problem;
 pub mod query;
 mod resolve;
 mod shown;
@@ -27,6 +28,7 @@ pub use error::{ConsoleError, OpenError};
 pub use execute::{ExecuteRequest, Executed, Force};
 pub use gangway_domain::command::AttentionAction;
 pub use outbox::{CommandState, Fate, Told};
+pub use problem::{Notice, Problem};
 pub use query::{
     key::QueryKey,
     push::{Push, PushedOp, PushedUpdate},

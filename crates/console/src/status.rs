@@ -3,7 +3,13 @@
 use gangway_domain::ids::Seq;
 use serde::Serialize;
 
-use crate::{cache::RowDifference, metrics::MetricsView, outbox::sender::Drain, sync::state::LinkState};
+use crate::{
+    cache::RowDifference,
+    metrics::MetricsView,
+    outbox::sender::Drain,
+    problem::{Notice, Problem},
+    sync::state::LinkState,
+};
 
 /// How old what a query answers is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -110,9 +116,9 @@ pub struct SyncStatus {
     /// What was last found to differ.
     pub differs: Option<DifferenceReport>,
     /// Why there is no link, or the last fetch failed.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
     /// What was done with a cache file that could not be used.
-    pub notices: Vec<String>,
+    pub notices: Vec<Notice>,
     /// Which desk this is.
     pub device: Device,
     /// The counters.

@@ -10,6 +10,7 @@ use crate::{
     decide::{Catalogue, Context, Flag},
     ids::{AttentionId, CommandId, DeviceId, ProductId, StaffId, row_id},
     money::MinorUnits,
+    noticed::Remark,
     rejection::Rejection,
     time::{Millis, SECOND_MS, VenueTime},
     venue::Venue,
@@ -75,6 +76,9 @@ pub struct AttentionRow {
     pub credit_ms: Millis,
     /// In words, where a desk says it.
     pub message: Option<String>,
+    /// The same for programs; none in an entry of an older version.
+    #[serde(flatten)]
+    pub remark: Option<Remark>,
     /// How it was settled; an entry that is settled is no longer in the sync set.
     pub resolution: Option<Resolution>,
 }
@@ -186,6 +190,7 @@ fn entry(tapped: Tapped<'_>, kind: AttentionKind) -> AttentionRow {
         money_minor: MinorUnits(0),
         credit_ms: 0,
         message: None,
+        remark: None,
         resolution: None,
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     band::BarcodeId,
     ids::{AttentionId, CommandId, DeviceId, PlaceId, ProductId, SessionId, TransactionId, row_id},
     money::Amount,
+    noticed::Remark,
     settings::SettingsChanges,
     wire::settings::read_settings_changes,
 };
@@ -188,6 +189,9 @@ pub enum Command {
         kind: RaiseKind,
         /// In words.
         message: String,
+        /// The same for programs.
+        #[serde(flatten)]
+        remark: Option<Remark>,
         /// What it is about, as it was stored.
         #[serde(skip_serializing_if = "Option::is_none")]
         command: Option<Value>,
@@ -283,10 +287,7 @@ impl Command {
             "product.delete" => Self::ProductDelete(read::<DeleteFields>(text)?.product_id),
             "transaction.correct" => read::<CorrectFields>(text)?.into_command()?,
             "settings.update" => Self::SettingsUpdate(read_settings_changes(&read::<SettingsFields>(text)?.changes)?),
-            "attention.raise" => {
-                let fields: RaiseFields = read(text)?;
-                Self::AttentionRaise { kind: fields.kind, message: fields.message, command: fields.command }
-            }
+            "attention.raise" => read::<RaiseFields>(text)?.into_command()?,
             "attention.resolve" => read::<ResolveFields>(text)?.into_command()?,
             "place.writeOff" => {
                 let fields: WriteOffFields = read(text)?;

@@ -17,6 +17,7 @@ pub mod figures;
 pub mod hash;
 pub mod ids;
 pub mod money;
+pub mod noticed;
 pub mod performance;
 pub mod queue;
 pub mod rejection;

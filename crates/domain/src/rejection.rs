@@ -1,10 +1,12 @@
 //! A venue's "no": an outcome, not an error. Every code of the contract is made here and nowhere else.
 
 use serde_json::{Value, json};
+use strum::{IntoStaticStr, VariantNames};
 use thiserror::Error;
 
 /// Why a command was not accepted. The text is a sentence for people; [`Rejection::code`] is for programs.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Rejection {
     /// The band has no time to play.
     #[error("This band has no time left. Send it to the desk.")]
@@ -54,6 +56,7 @@ pub enum Rejection {
     CurrencyFixed,
     /// The command is invalid by itself (`sync.md` rule 15).
     #[error("{reason}")]
+    #[strum(serialize = "invalid_command")]
     Invalid {
         /// What is wrong, as a sentence.
         reason: String,
@@ -72,23 +75,12 @@ pub enum Rejection {
 impl Rejection {
     /// The snake_case code of `contract.md`.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoCredit => "no_credit",
-            Self::AlreadyPlaying => "already_playing",
-            Self::NotPlaying => "not_playing",
-            Self::VenueFull { .. } => "venue_full",
-            Self::UnknownBand => "unknown_band",
-            Self::UnknownProduct { .. } => "unknown_product",
-            Self::ProductRemoved => "product_removed",
-            Self::UnknownTransaction => "unknown_transaction",
-            Self::AlreadyRefunded => "already_refunded",
-            Self::RequiredProductMissing { .. } => "required_product_missing",
-            Self::CurrencyFixed => "currency_fixed",
-            Self::Invalid { .. } => "invalid_command",
-            Self::TooOld => "too_old",
-            Self::UnknownEntry => "unknown_entry",
-            Self::IdConflict => "id_conflict",
-        }
+        self.into()
+    }
+
+    /// Every code that there is.
+    pub fn codes() -> &'static [&'static str] {
+        Self::VARIANTS
     }
 
     /// What a program needs to say it in its own words.

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use tauri::Runtime;
 use tauri::ipc::{CommandArg, CommandItem, InvokeBody, InvokeError};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 
 /// The whole argument object of a call. Tauri's own reading would reject with a bare sentence.
 pub struct Args<T>(pub T);
@@ -17,7 +17,7 @@ impl<'de, R: Runtime, T: DeserializeOwned> CommandArg<'de, R> for Args<T> {
         };
         read.map(Args).map_err(|why| {
             let message = format!("The call {} was not understood: {why}.", command.name);
-            InvokeError::from(Refusal::new("bad_request", message))
+            InvokeError::from(Refusal::new(Code::BadRequest, message))
         })
     }
 }

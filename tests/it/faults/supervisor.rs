@@ -140,7 +140,7 @@ fn unresolvable() -> Ran {
     let band = sold_at_both(&mut floor);
     // That of `.invalid` never exists (RFC 2606).
     floor.desks[0].restart_for("http://gangway.invalid:8787");
-    until("it says why", || floor.desks[0].console.status()["problem"].as_str().map(str::to_owned));
+    until("it says why", || floor.desks[0].console.status()["problem"]["message"].as_str().map(str::to_owned));
     until("it is connecting", || (floor.desks[0].link_state() == "connecting").then_some(()));
     shows_what_it_had(&mut floor.desks[0], &band);
     floor.acknowledged(0, &gate("pause", &band));
@@ -164,7 +164,7 @@ fn expired() -> Ran {
     until("it tries again", || (floor.desks[0].link.accepted() >= accepted + 2).then_some(()));
     until("it is connecting", || (floor.desks[0].link_state() == "connecting").then_some(()));
     let problem = floor.desks[0].console.status()["problem"].clone();
-    assert!(problem.to_string().contains("certificate"), "it says what is wrong: {problem}");
+    assert_eq!(problem["code"], "certificate", "it says what is wrong: {problem}");
     shows_what_it_had(&mut floor.desks[0], &band);
     floor.acknowledged(0, &gate("pause", &band));
     certificates.renew(-1).expect("the tools are there");
@@ -230,7 +230,7 @@ fn another_venue() -> Ran {
     shows_what_it_had(&mut floor.desks[0], &band);
     floor.acknowledged(0, &gate("pause", &band));
     floor.desks[0].restart();
-    until("it says why", || floor.desks[0].console.status()["problem"].as_str().map(str::to_owned));
+    until("it says why", || floor.desks[0].console.status()["problem"]["message"].as_str().map(str::to_owned));
     let products = floor.desks[0].console.query(&["products"]);
     assert!(!products.to_string().contains(foreign["id"].as_str().expect("an id")), "kept apart: {products}");
     let log = other.get("/api/sync/events?after=0");

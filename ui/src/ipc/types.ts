@@ -1,3 +1,4 @@
+import type { Said } from "../lib/i18n/said";
 import type { DashboardStats } from "./bindings/DashboardStats";
 import type { DaySeries } from "./bindings/DaySeries";
 import type { PerformanceMetrics } from "./bindings/PerformanceMetrics";
@@ -77,8 +78,10 @@ export interface SyncStatus {
   offlineSince: string | null;
   /** What was last found to differ from the server's rows. */
   differs?: Difference | null;
-  problem?: string | null;
-  notices?: string[];
+  /** Why there is no link, the last fetch failed, or a file of this desk can't be written. */
+  problem?: Said | null;
+  /** What was done about files that could not be used. */
+  notices?: Said[];
   device?: { id: string; name: string | null };
   metrics: Record<string, unknown>;
 }
@@ -156,7 +159,10 @@ export interface AttentionEntry {
   /** What the books lack or have too much, in major units. */
   money: number | null;
   seconds: number | null;
+  /** In English, where a desk or the server noticed something; the same as a code below. */
   message: string | null;
+  code?: string | null;
+  params?: Record<string, unknown> | null;
   choices: AttentionAction[];
   pending?: true;
 }

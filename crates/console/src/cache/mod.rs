@@ -22,7 +22,10 @@ use gangway_domain::{
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use thiserror::Error;
 
-use crate::sync::{effect::Unit, message::RowChange, state::Held};
+use crate::{
+    problem::Notice,
+    sync::{effect::Unit, message::RowChange, state::Held},
+};
 
 pub use difference::{DIFFERENCES_MAX, RowDifference};
 pub(crate) use fold::Fold;
@@ -98,11 +101,11 @@ pub struct Loaded {
 
 impl Cache {
     /// Opens the file, or makes it. A file that is no cache of this version is set aside; the second
-    /// value then says so, in a sentence.
+    /// value then says so.
     ///
     /// # Errors
     /// The folder can't be written.
-    pub fn open(path: &Path) -> Result<(Self, Option<String>), CacheError> {
+    pub fn open(path: &Path) -> Result<(Self, Option<Notice>), CacheError> {
         match Self::open_as_it_is(path) {
             Ok(cache) => Ok((cache, None)),
             Err(error) if error.is_file_useless() => {
@@ -112,16 +115,14 @@ impl Cache {
         }
     }
 
-    /// Sets a file that can't be used aside and makes an empty one; says so, in a sentence.
+    /// Sets a file that can't be used aside and makes an empty one; says so.
     ///
     /// # Errors
     /// The folder can't be written.
-    pub fn replace(path: &Path, why: &CacheError) -> Result<(Self, String), CacheError> {
+    pub fn replace(path: &Path, why: &CacheError) -> Result<(Self, Notice), CacheError> {
         let aside = schema::set_aside(path)?;
         let name = aside.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let notice =
-            format!("The local copy could not be used ({why}); it was kept as {name} and is rebuilt from the server.");
-        Ok((Self::open_as_it_is(path)?, notice))
+        Ok((Self::open_as_it_is(path)?, Notice::of_cache(why, name)))
     }
 
     fn open_as_it_is(path: &Path) -> Result<Self, CacheError> {

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Chance, Connection, INBOX_SIGNALS, Inbox, Outlet, Realtime, Signal};
+use super::{Chance, Connection, INBOX_SIGNALS, Inbox, LinkError, Outlet, Realtime, Signal};
 use crate::sync::input::LinkId;
 
 /// Shortest wait between two tries; also what bounds a server that accepts and closes at once.
@@ -36,7 +36,7 @@ pub enum News {
     /// A connection is being tried.
     Connecting,
     /// The try failed, for this reason.
-    Failed(String),
+    Failed(LinkError),
     /// It stands.
     Up(LinkId),
     /// Heard on it.
@@ -86,7 +86,7 @@ impl Supervisor {
                 },
                 Err(error) => {
                     failures += 1;
-                    if self.news.send(News::Failed(error.0)).await.is_err() {
+                    if self.news.send(News::Failed(error)).await.is_err() {
                         return;
                     }
                 }

@@ -48,6 +48,7 @@ pub use newest::Told;
 pub use sending::KEPT_MS;
 pub use store::Outbox;
 pub use unseen::Unseen;
+pub use wire::UNREAD_CODES;
 
 /// Commands of one batch (`contract.md`, Bounds).
 pub const BATCH_MAX: usize = 100;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use gangway_domain::{
     command::Command,
     ids::{CommandId, Epoch, Position, fixed_command_id},
+    noticed::Noticed,
     time::VenueTime,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::{
-    Value, json,
+    Value,
     value::{RawValue, to_raw_value},
 };
 
@@ -98,10 +99,7 @@ fn raise(transaction: &Transaction<'_>, row: &Row, why: &str, at: VenueTime) -> 
     }
     let stored = serde_json::from_str(&row.text).ok().filter(|_| row.text.len() <= TEXT_MAX_BYTES);
     let stored = stored.unwrap_or_else(|| Value::String(row.text.chars().take(TEXT_MAX_CHARS).collect()));
-    let message = format!("A command that this desk had stored can't be read, and was not sent. {why}");
-    let text = to_raw_value(&json!({
-        "type": "attention.raise", "kind": "unreadable", "message": message, "command": stored,
-    }))?;
+    let text = to_raw_value(&Noticed::CommandUnreadable { why: why.to_owned() }.raise_wire(Some(stored)))?;
     let Ok(command) = Command::parse(text.get()) else { return Ok(()) };
     let tapped = Tapped {
         id,

@@ -104,11 +104,20 @@ pub(super) fn answers(batch: &[Unanswered], results: Vec<Value>) -> Result<Vec<(
     Ok(answers)
 }
 
+/// The server reads no body of that length.
+pub(super) const BODY_TOO_LARGE: &str = "body_too_large";
+/// The server can't read the call.
+pub(super) const INVALID_BATCH: &str = "invalid_batch";
+
+/// The codes of rejections that this desk makes of a call that the server did not read.
+pub const UNREAD_CODES: [&str; 2] = [BODY_TOO_LARGE, INVALID_BATCH];
+
 /// What the server says to a call, as its outcome for the one command in it.
 pub(super) fn rejected(refusal: &RestError) -> Outcome {
+    // What stands before the server knows no code of it.
     let code = match refusal {
-        RestError::Refused { code, .. } => code.as_str(),
-        RestError::Link(_) | RestError::Malformed(_) | RestError::Busy { .. } => "",
+        RestError::Refused { status: 413, .. } => BODY_TOO_LARGE,
+        _ => INVALID_BATCH,
     };
     Outcome::Rejected { rejection: json!({ "code": code, "message": refusal.to_string(), "details": {} }) }
 }

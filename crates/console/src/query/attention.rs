@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use gangway_domain::{
     attention::AttentionRow,
     money::{Currency, MinorUnits},
+    noticed::Remark,
     time::{SECOND_MS, VenueTime},
     venue::Venue,
 };
@@ -36,6 +37,8 @@ pub fn entry(row: &AttentionRow, currency: Currency) -> Value {
         "money": (row.money_minor != MinorUnits(0)).then(|| currency.to_wire(row.money_minor)),
         "seconds": (row.credit_ms != 0).then_some(row.credit_ms / SECOND_MS),
         "message": row.message,
+        "code": row.remark.as_ref().map(Remark::code),
+        "params": row.remark.as_ref().map(Remark::params),
         "choices": row.choices(),
     })
 }

@@ -3,8 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gangway_domain::time::{Millis, SECOND_MS};
-use serde_json::json;
+use gangway_domain::{noticed::Noticed, time::Millis};
 
 use crate::{
     core::Core,
@@ -28,7 +27,7 @@ pub(crate) async fn run(core: Arc<Core>) {
 
 async fn say(core: &Arc<Core>, step_ms: Millis) {
     tracing::warn!(step_ms, "the wall clock was set; venue time does not follow it");
-    let command = json!({ "type": "attention.raise", "kind": "clockStep", "message": sentence(step_ms) });
+    let command = Noticed::of_desk_clock(step_ms).raise_wire(None);
     let taken = match ExecuteRequest::of(&command) {
         Ok(request) => execute(core, request).await,
         Err(error) => Err(error),
@@ -37,9 +36,4 @@ async fn say(core: &Arc<Core>, step_ms: Millis) {
         Ok(_) => core.view_mut().clock.step_said(step_ms),
         Err(error) => tracing::warn!(%error, "a step of the clock could not be put on the list; it is tried again"),
     }
-}
-
-fn sentence(step_ms: Millis) -> String {
-    let (seconds, way) = (step_ms.abs() / SECOND_MS, if step_ms > 0 { "ahead" } else { "back" });
-    format!("The clock of this desk was set {seconds} s {way} while it ran. Venue time does not follow it.")
 }

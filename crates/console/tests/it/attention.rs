@@ -169,6 +169,7 @@ async fn a_stored_command_that_can_not_be_read_is_on_the_list_and_stops_nothing(
     assert_eq!(desk.bands(), ["B-2"]);
     let entry = &desk.data(&["attention"])[0];
     assert_eq!((&entry["kind"], &entry["pending"]), (&json!("unreadable"), &json!(true)), "{entry}");
+    assert_eq!((&entry["code"], &entry["params"]), (&json!("command_unreadable"), &json!({})), "{entry}");
     let told = desk.data(&["commands"]);
     assert_eq!(told.as_array().map(Vec::len), Some(3));
 }

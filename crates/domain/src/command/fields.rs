@@ -1,7 +1,7 @@
 //! The fields of each command as JSON has them; what they hold is within [`super::bounds`].
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     AttentionAction, Command, Correction, InvalidCommand, LINES_MAX, Line, NewProduct, ProductChanges, RaiseKind,
@@ -11,6 +11,7 @@ use crate::{
     band::BarcodeId,
     ids::{AttentionId, CommandId, DeviceId, ProductId, TransactionId},
     money::Amount,
+    noticed::Remark,
 };
 
 pub(super) fn bounded_lines<L, T: From<L>>(lines: Vec<L>) -> Result<Vec<T>, InvalidCommand> {
@@ -130,11 +131,15 @@ pub(super) struct SettingsFields {
 
 #[derive(Deserialize)]
 pub(super) struct RaiseFields {
-    pub(super) kind: RaiseKind,
+    kind: RaiseKind,
     #[serde(deserialize_with = "bounds::reason")]
-    pub(super) message: String,
+    message: String,
     #[serde(default)]
-    pub(super) command: Option<Value>,
+    code: Option<String>,
+    #[serde(default)]
+    params: Option<Map<String, Value>>,
+    #[serde(default)]
+    command: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +151,14 @@ pub(super) struct ResolveFields {
     reason: Option<String>,
     #[serde(default)]
     again: Option<CommandId>,
+}
+
+impl RaiseFields {
+    pub(super) fn into_command(self) -> Result<Command, InvalidCommand> {
+        let Self { kind, message, code, params, command } = self;
+        let remark = code.map(|code| Remark::new(code, params.unwrap_or_default())).transpose()?;
+        Ok(Command::AttentionRaise { kind, message, remark, command })
+    }
 }
 
 impl ResolveFields {

@@ -9,11 +9,18 @@ use crate::{
     event::{EventName, Subject},
     ids::{AttentionId, CommandId, CorrectionId, ProductId, SessionId, TransactionId, row_id},
     money::MinorUnits,
+    noticed::Remark,
     rejection::Rejection,
     rows::{Change, Collection, CorrectionRow, Row},
 };
 
-pub(super) fn raise(draft: &mut Draft, kind: RaiseKind, message: &str, command: Option<&Value>) {
+pub(super) fn raise(
+    draft: &mut Draft,
+    kind: RaiseKind,
+    message: &str,
+    remark: Option<&Remark>,
+    command: Option<&Value>,
+) {
     let context = draft.context;
     let row = AttentionRow {
         id: AttentionId(row_id(context.command_id, "attention", 0)),
@@ -30,6 +37,7 @@ pub(super) fn raise(draft: &mut Draft, kind: RaiseKind, message: &str, command: 
         money_minor: MinorUnits(0),
         credit_ms: 0,
         message: Some(message.to_owned()),
+        remark: remark.cloned(),
         resolution: None,
     };
     let change = Change::put(Row::Attention(Box::new(row)));

@@ -19,6 +19,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::{
     band::BarcodeId,
@@ -88,8 +89,9 @@ impl Context {
 }
 
 /// Something about an accepted command that a person should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(tag = "flag", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[strum(serialize_all = "camelCase")]
 pub enum Flag {
     /// It was priced by an older catalogue than the venue's.
     PriceChanged {
@@ -126,6 +128,13 @@ pub enum Flag {
     },
     /// What it wanted was so already (`domain.md` rule 9).
     NoChange,
+}
+
+impl Flag {
+    /// The name of each that there is, as it goes over the wire.
+    pub fn names() -> &'static [&'static str] {
+        Self::VARIANTS
+    }
 }
 
 /// An accepted command: what happened, in log order.
@@ -217,8 +226,8 @@ pub fn decide(venue: &Venue, command: &Command, context: &Context) -> Result<Dec
             settings::update(&mut draft, changes)?;
             max_after = changes.max_occupancy.unwrap_or(max_before);
         }
-        Command::AttentionRaise { kind, message, command } => {
-            attention::raise(&mut draft, *kind, message, command.as_ref());
+        Command::AttentionRaise { kind, message, remark, command } => {
+            attention::raise(&mut draft, *kind, message, remark.as_ref(), command.as_ref());
         }
         Command::AttentionResolve { entry_id, action, reason, again } => {
             attention::resolve(&mut draft, entry_id, *action, reason.as_deref(), *again)?;

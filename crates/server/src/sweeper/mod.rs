@@ -5,10 +5,11 @@
 use std::{sync::Arc, time::Duration};
 
 use gangway_domain::{
-    command::{Command, RaiseKind},
+    command::Command,
     ids::SessionId,
+    noticed::Noticed,
     rows::SessionRow,
-    time::{Millis, SECOND_MS, VenueTime},
+    time::{Millis, VenueTime},
     venue::Venue,
 };
 use tokio::sync::watch;
@@ -124,9 +125,7 @@ impl Sweeper {
 
 /// What somebody has to know: until venue time has slewed after it, moments are not what a watch says.
 fn clock_step(step_ms: Millis) -> Command {
-    let (seconds, way) = ((step_ms.abs() + SECOND_MS / 2) / SECOND_MS, if step_ms < 0 { "back" } else { "ahead" });
-    let message = format!("The server's clock was set {way} by {seconds} s.");
-    Command::AttentionRaise { kind: RaiseKind::ClockStep, message, command: None }
+    Noticed::of_server_clock(step_ms).raise(None)
 }
 
 /// When each visit that plays is released, the first one first.

@@ -92,6 +92,26 @@ describe("Needs attention", () => {
     expect(letter).toHaveTextContent("1 h forward");
   });
 
+  test.each<[string, Partial<AttentionEntry>, string, string]>([
+    [
+      "its own clock",
+      { code: "desk_clock_ahead", params: { seconds: 3_600 } },
+      "Ha cambiado el reloj en este puesto",
+      "El reloj se adelantó 1 h.",
+    ],
+    [
+      "the server's clock",
+      { deviceId: null, code: "server_clock_back", params: { seconds: 90 } },
+      "Ha cambiado el reloj del servidor",
+      "El reloj se atrasó 1 min 30 s.",
+    ],
+  ])("tells in Spanish what was noticed by itself: %s", async (_, entry, title, words) => {
+    const { letter } = await opened({ kind: "clockStep", message: "The clock was set.", ...entry }, "es");
+    expect(within(letter).getByRole("heading", { name: title })).toBeInTheDocument();
+    expect(letter).toHaveTextContent(words);
+    expect(letter).not.toHaveTextContent("The clock was set.");
+  });
+
   test("tries again at once, answers, and the letter leaves by the push", async () => {
     const { ipc, user, letter } = await opened(REFUSED);
     const { resolve } = ipc;

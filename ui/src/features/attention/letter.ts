@@ -2,7 +2,9 @@ import type { TFunction } from "i18next";
 import type { AttentionEntry } from "../../ipc/types";
 import { spokenDuration } from "../../lib/duration";
 import { type Customs, formatMinor } from "../../lib/format";
+import { deskName } from "../../lib/i18n/deskName";
 import { refusalSentence } from "../../lib/i18n/refusal";
+import { saidSentence } from "../../lib/i18n/said";
 import { type Names, told } from "../../lib/i18n/told";
 import { majorToMinor } from "../../lib/money";
 
@@ -24,11 +26,12 @@ interface Letter {
 /** An entry as somebody would tell it: what was tapped, what the server said, what it means in money and time. */
 export function letterOf(entry: AttentionEntry, writing: Writing): Letter {
   const { t, names, customs, when } = writing;
-  const desk = deskName(entry.deviceId, writing);
+  const desk = deskName(t, entry.deviceId, writing.deviceId);
   if (entry.kind === "unreadable" || entry.kind === "clockStep") {
-    const title = t(`attention.${entry.kind}`, { desk });
-    const help = t(`attention.${entry.kind}Help`, { desk, when: when(entry.occurredAt ?? entry.raisedAt) });
-    return { title, sentences: entry.message ? [help, entry.message] : [help] };
+    const about = entry.code?.startsWith("server_clock") ? "serverClock" : entry.kind;
+    const title = t(`attention.${about}`, { desk });
+    const help = t(`attention.${about}Help`, { desk, when: when(entry.occurredAt ?? entry.raisedAt) });
+    return { title, sentences: [help, ...remark(entry, t)] };
   }
   const title = entry.command ? told(t, entry.command, names, customs.locale) : t("told.other");
   const tapped = t("attention.tapped", { desk, when: when(entry.occurredAt ?? entry.raisedAt) });
@@ -36,10 +39,10 @@ export function letterOf(entry: AttentionEntry, writing: Writing): Letter {
   return { title, sentences: [[tapped, ...said].join(" "), meaning(entry, writing)] };
 }
 
-function deskName(deviceId: string | null, { t, deviceId: own }: Writing): string {
-  if (deviceId === null) return t("attention.someDesk");
-  if (deviceId === own) return t("attention.thisDesk");
-  return t("attention.otherDesk", { name: deviceId.slice(-4).toUpperCase() });
+/** What a desk or the server noticed by itself; one of an older version says it in a sentence only. */
+function remark({ code, params, message }: AttentionEntry, t: TFunction): string[] {
+  if (code) return [saidSentence(t, "remark", { code, params: params ?? {}, message: message ?? "" })];
+  return message ? [message] : [];
 }
 
 function refusal({ rejection, raisedAt }: AttentionEntry, { t, when }: Writing): string[] {

@@ -1,14 +1,19 @@
 import { useTranslation } from "react-i18next";
 import { useMoments } from "../../components/moments";
+import { Notice } from "../../components/Notice";
 import { Progress } from "../../components/Progress";
+import { RawView } from "../../components/RawView";
 import { useCustoms, useVenueNowWhen } from "../../components/venueTime";
 import type { SyncStatus } from "../../ipc/types";
 import { roughDuration } from "../../lib/duration";
 import { formatNumber } from "../../lib/format";
+import { deskLabel } from "../../lib/i18n/deskName";
+import { type Said, saidSentence } from "../../lib/i18n/said";
 import { lightOf, lightWords } from "../../lib/light";
 
 /** A clock that is off by less is right. */
 const CLOCK_OFF_MS = 2_000;
+const OF_THIS_DISK = new Set(["cache_file", "outbox_file", "commands_not_saved"]);
 
 /** How the link stands, in words, and the few figures behind it. */
 export function HowItStands({ status }: { status: SyncStatus }) {
@@ -22,14 +27,23 @@ export function HowItStands({ status }: { status: SyncStatus }) {
     <section className="sync-state panel" data-light={light} data-testid="sync-state">
       <h2 className="sync-words">{lightWords(t, light, status, customs)}</h2>
       <p>{t(`link.${light}`)}</p>
-      {status.problem && status.link !== "live" && (
-        <details className="sync-why">
-          <summary>{t("link.why")}</summary>
-          <p className="quiet">{status.problem}</p>
-        </details>
-      )}
+      {status.problem && <Why problem={status.problem} />}
       <Facts status={status} />
     </section>
+  );
+}
+
+/** What stands in the way: at once where somebody has to make room on this desk's disk, else one tap further. */
+function Why({ problem }: { problem: Said }) {
+  const { t } = useTranslation();
+  const words = saidSentence(t, "problem", problem);
+  if (OF_THIS_DISK.has(problem.code)) return <Notice meaning="stop">{words}</Notice>;
+  return (
+    <details className="sync-why">
+      <summary>{t("link.why")}</summary>
+      <p>{words}</p>
+      <RawView of={problem} />
+    </details>
   );
 }
 
@@ -49,7 +63,11 @@ function Facts({ status }: { status: SyncStatus }) {
           {t("link.placesLeft", { left: Math.max(0, places.held - places.spent), spent: places.spent })}
         </Fact>
       )}
-      {device && <Fact name={t("link.desk")}>{device.name ?? device.id.slice(-4).toUpperCase()}</Fact>}
+      {device && (
+        <Fact name={t("link.desk")}>
+          {device.name ?? t("link.deskLabel", { name: deskLabel(device.id) })}
+        </Fact>
+      )}
     </dl>
   );
 }

@@ -2,10 +2,11 @@ import { useTranslation } from "react-i18next";
 import { useMoments } from "../../components/moments";
 import { RawView } from "../../components/RawView";
 import type { Difference } from "../../ipc/types";
+import { type Said, saidSentence } from "../../lib/i18n/said";
 
 interface PutRightProps {
   differs: Difference | null;
-  notices: readonly string[];
+  notices: readonly Said[];
 }
 
 /** What was found wrong with what this desk keeps, and what was done about it. Nothing where nothing was. */
@@ -28,7 +29,7 @@ export function PutRight({ differs, notices }: PutRightProps) {
         </>
       )}
       {notices.map((notice) => (
-        <p key={notice}>{notice}</p>
+        <p key={notice.message}>{saidSentence(t, "notice", notice)}</p>
       ))}
     </section>
   );

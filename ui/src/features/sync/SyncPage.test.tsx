@@ -58,7 +58,7 @@ describe("Sync", () => {
     const { ipc, user } = await openApp("/sync");
     await screen.findByTestId("sync-state");
     const status: Partial<SyncStatus> = {
-      notices: ["The cache was fetched again."],
+      notices: [{ code: "cache_replaced", params: { file: "old.sqlite" }, message: "" }],
       differs: {
         found: "fileChanged",
         foundAt: "2026-11-21T13:02:00.000Z",
@@ -67,12 +67,25 @@ describe("Sync", () => {
       },
     };
     await act(async () => ipc.setLink(status));
-    expect(screen.getByText("The cache was fetched again.")).toBeInTheDocument();
+    expect(screen.getByText(/The old file is kept as old.sqlite\.$/)).toBeInTheDocument();
     expect(
       screen.getByText(/another program wrote to its file, at 14:02. They are being/),
     ).toBeInTheDocument();
     await user.click(screen.getByText("Raw view"));
     expect(await screen.findByText(/"id": "s-7"/)).toBeInTheDocument();
+  });
+
+  test("says why there is no link in its own words, and the machine's one tap further", async () => {
+    const problem = { code: "no_answer", params: {}, message: "connection refused (os error 111)" };
+    const shown = await state({ link: "connecting", problem });
+    expect(within(shown).getByText(/^No Gangway server answers at its address\./)).toBeInTheDocument();
+    expect(shown).not.toHaveTextContent("os error");
+  });
+
+  test("a full disk is said at once, with a link too", async () => {
+    const problem = { code: "commands_not_saved", params: {}, message: "database or disk is full" };
+    const shown = await state({ problem });
+    expect(within(shown).getByRole("status")).toHaveTextContent("Make room on the disk.");
   });
 
   test("says what will stand there while nothing was tapped", async () => {

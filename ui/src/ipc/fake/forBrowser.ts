@@ -37,7 +37,13 @@ export function createBrowserIpc(search: string): FakeIpc {
 const TROUBLE: Partial<SyncStatus> = {
   clockOffsetMs: 3_720_000,
   places: { held: 6, spent: 2 },
-  notices: ["The cache could not be read and was fetched again from the server; no command was in it."],
+  notices: [
+    {
+      code: "cache_replaced",
+      params: { file: "cache.sqlite.broken-1" },
+      message: "The local copy could not be used; it was kept as cache.sqlite.broken-1 and is rebuilt.",
+    },
+  ],
   differs: {
     found: "stateHash",
     foundAt: new Date(Date.now() - 3_600_000).toISOString(),

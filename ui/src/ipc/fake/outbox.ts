@@ -126,6 +126,8 @@ export function anEntry(known: Partial<AttentionEntry> = {}): AttentionEntry {
     money: null,
     seconds: null,
     message: null,
+    code: null,
+    params: null,
     choices: ["dismiss"],
     ...known,
   };

@@ -58,8 +58,29 @@ export function troubled(ipc: FakeIpc, now: number = Date.now()): FakeIpc {
       raisedAt: ago(33),
       flags: [{ flag: "forced", reason: "A helper for the birthday at table 4" }],
     }),
-    anEntry({ kind: "unreadable", raisedAt: ago(90), message: "expected value at line 1 column 1" }),
-    anEntry({ kind: "clockStep", raisedAt: ago(95), message: "1 h forward" }),
+    anEntry({
+      kind: "unreadable",
+      raisedAt: ago(90),
+      message: "A command that this desk had stored can't be read, and was not sent. It is no JSON.",
+      code: "command_unreadable",
+      params: {},
+    }),
+    anEntry({
+      kind: "clockStep",
+      deviceId: OTHER_DESK,
+      raisedAt: ago(95),
+      message: "The clock of this desk was set 3600 s ahead while it ran. Venue time does not follow it.",
+      code: "desk_clock_ahead",
+      params: { seconds: 3_600 },
+    }),
+    anEntry({
+      kind: "clockStep",
+      deviceId: null,
+      raisedAt: ago(96),
+      message: "The server's clock was set back by 90 s.",
+      code: "server_clock_back",
+      params: { seconds: 90 },
+    }),
   );
   const told = (id: string, command: Command, minutes: number, fate: Partial<Fate>) =>
     ipc.remember({

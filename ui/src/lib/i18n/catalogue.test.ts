@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { sources } from "../../test/sources";
+import { deskName } from "./deskName";
 import { en } from "./en";
 import { es } from "./es";
 import { rejectionSentence } from "./rejection";
+import { saidSentence } from "./said";
 import { createI18n } from "./setup";
 
 function flat(tree: object, prefix = ""): Map<string, string> {
@@ -50,8 +52,14 @@ const BUILT: Record<string, readonly string[]> = {
   "rejection.": Object.keys(en.rejection),
   "why.": Object.keys(en.why),
   "flag.": Object.keys(en.flag),
+  "remark.": Object.keys(en.remark),
+  "problem.": Object.keys(en.problem),
+  "notice.": Object.keys(en.notice),
   "told.": Object.keys(en.told).filter((key) => key.includes("_") || key === "refund"),
-  "attention.": ["redo", "unreadable", "unreadableHelp", "clockStep", "clockStepHelp"],
+  "attention.": [
+    "redo",
+    ...["unreadable", "clockStep", "serverClock"].flatMap((title) => [title, `${title}Help`]),
+  ],
   "attention.correct": ["", "Title", "Help"],
   "attention.dismiss": ["", "Title", "Help"],
   "link.": [
@@ -91,6 +99,27 @@ test("a rejection speaks the venue's words, and the server's where it has none",
     "The moon is full.",
   );
   expect(rejectionSentence(t, { code: "unheard_of", message: "" })).toBe(es.rejection.unexpected);
+});
+
+test("what the core says is in the window's language, and as it came where there is no text for it", () => {
+  const t = createI18n("es").t;
+  const said = (code: string, params = {}) => ({ code, params, message: "The moon is full." });
+  expect(saidSentence(t, "problem", said("no_answer"))).toBe(es.problem.no_answer);
+  expect(saidSentence(t, "remark", said("desk_clock_back", { seconds: 3_660 }))).toBe(
+    "El reloj se atrasó 1 h 1 min.",
+  );
+  expect(saidSentence(t, "notice", said("cache_replaced", { file: "old.sqlite" }))).toMatch(
+    /se guarda como old\.sqlite\.$/,
+  );
+  expect(saidSentence(t, "notice", said("unheard_of"))).toBe("The moon is full.");
+});
+
+test("a desk is called by a short label, the same on every desk", () => {
+  const { t } = createI18n("en");
+  const id = "0190f5fe-7a11-4000-8000-000000003f9a";
+  expect(deskName(t, id, id)).toBe("this desk");
+  expect(deskName(t, id, "another")).toBe("desk 3F9A");
+  expect(deskName(t, null, id)).toBe("a desk");
 });
 
 test("the language chosen on this desk is remembered", async () => {

@@ -60,7 +60,12 @@ test.each<[string, string, Parameters<typeof told>[1]]>([
     "Producto nuevo: Tea",
     { type: "product.create", product: { name: "Tea", price: 2 } },
   ],
-  ["Wrote off the places of a desk", "Plazas de un puesto dadas de baja", { type: "place.writeOff" }],
+  ["Wrote off the places of a desk", "Plazas dadas de baja en un puesto", { type: "place.writeOff" }],
+  [
+    "Wrote off the places of desk 3F9A",
+    "Plazas dadas de baja en el puesto 3F9A",
+    { type: "place.writeOff", lostDeviceId: "0190f5fe-7a11-4000-8000-000000003f9a" },
+  ],
   ["Sent something to the server", "Envío al servidor", { type: "moon.landing" }],
 ])("%s", (english, spanish, command) => {
   const say = (language: Language) => told(createI18n(language).t, command, NAMES, language);

@@ -1,5 +1,6 @@
 import type { TFunction } from "i18next";
 import { spokenDuration } from "../duration";
+import { deskName } from "./deskName";
 
 /** A command as it was written down, by whom and however: nothing about its fields is sure. */
 type Told = Readonly<Record<string, unknown>>;
@@ -27,6 +28,7 @@ export function told(t: TFunction, command: Told, names: Names, locale: string):
     what: line ? amount(t, line.quantity, line.product.name) : wares(t, command, names, locale),
     band: bands(t, line ? [line.playerSession.barcodeId] : bandsOf(command)),
     name: nameOf(command, names) ?? t("told.aProduct"),
+    desk: deskName(t, typeof command.lostDeviceId === "string" ? command.lostDeviceId : null, null),
   });
 }
 

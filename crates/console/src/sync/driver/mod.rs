@@ -26,6 +26,7 @@ use crate::{
         EventsAfter, EventsAnswer, Signal,
         supervisor::{News, Order},
     },
+    problem::Problem,
     query::rules,
     status::FoundBy,
 };
@@ -66,7 +67,7 @@ enum Brought {
     Page(EventsPage),
     SnapshotRequired,
     Staged(Box<Staged>),
-    Failed(String),
+    Failed(Problem),
 }
 
 impl Driver {
@@ -110,7 +111,7 @@ impl Driver {
             News::Connecting => Input::Connecting,
             News::Failed(why) => {
                 tracing::info!(%why, "no link");
-                self.core.view_mut().problem = Some(why);
+                self.core.view_mut().problem = Some((&why).into());
                 Input::ConnectFailed
             }
             News::Up(link) => {
@@ -339,7 +340,7 @@ fn fetch_events(
         let what = match core.rest.events(after).await {
             Ok(EventsAnswer::Page(page)) => Brought::Page(page),
             Ok(EventsAnswer::SnapshotRequired) => Brought::SnapshotRequired,
-            Err(error) => Brought::Failed(error.to_string()),
+            Err(error) => Brought::Failed((&error).into()),
         };
         // Nobody listens any more: then nobody needs it.
         let _ = answers.send(Answer { fetch, asked_ms, came_ms: core.clock.mono_ms(), what });
@@ -357,7 +358,7 @@ fn fetch_snapshot(
         let asked_ms = core.clock.mono_ms();
         let what = match load::load(core.clone(), reason).await {
             Ok(staged) => Brought::Staged(Box::new(staged)),
-            Err(error) => Brought::Failed(error.to_string()),
+            Err(error) => Brought::Failed((&error).into()),
         };
         // Nobody listens any more: then nobody needs it.
         let _ = answers.send(Answer { fetch, asked_ms, came_ms: core.clock.mono_ms(), what });

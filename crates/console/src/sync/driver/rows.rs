@@ -154,14 +154,14 @@ impl Driver {
     /// The outbox could not be written: nothing is shown that commands of an unknown venue could be laid on.
     fn outbox_failed(&mut self, error: &OutboxError) -> Input {
         tracing::error!(%error, "the outbox can't be written; the snapshot is asked for again");
-        self.core.view_mut().problem = Some(error.to_string());
+        self.core.view_mut().problem = Some(error.into());
         Input::ApplyFailed { held: self.core.cache().as_ref().and_then(|cache| cache.held().ok().flatten()) }
     }
 
     /// The cache could not be written: a file that is of no use is replaced by an empty one.
     pub(super) fn cache_failed(&mut self, error: &CacheError) -> Input {
         tracing::error!(%error, "the cache could not be written; it is fetched anew");
-        self.core.view_mut().problem = Some(error.to_string());
+        self.core.view_mut().problem = Some(error.into());
         let mut cache = self.core.cache();
         if error.is_file_useless()
             && let Some(broken) = cache.take()

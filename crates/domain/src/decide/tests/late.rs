@@ -1,10 +1,13 @@
 //! What was tapped without a link and comes later: scans against the clock, places, the attention list.
 
+use serde_json::json;
+
 use super::*;
 use crate::{
     attention::{self, Tapped},
     command::AttentionAction,
     ids::{DeviceId, PlaceId},
+    noticed::Noticed,
 };
 
 impl Bench {
@@ -261,6 +264,35 @@ fn an_entry_is_closed_with_a_reason_only() {
     let act = |fields: &str| format!(r#"{{"type":"attention.resolve","entryId":"{id}",{fields}}}"#);
     assert!(matches!(bench.run(1, &act(r#""action":"correct","reason":"x""#)), Err(Rejection::Invalid { .. })));
     bench.ok(1, &act(r#""action":"dismiss","reason":"the battery was new""#));
+}
+
+#[test]
+fn what_was_noticed_is_said_in_a_sentence_and_for_programs() {
+    let mut bench = Bench::new();
+    let raise = Noticed::of_desk_clock(-3_600_400).raise_wire(None);
+    bench.ok(0, &raise.to_string());
+    let entry = bench.venue.attention().next().expect("an entry");
+    let row = serde_json::to_value(entry).expect("JSON");
+    assert_eq!((&row["code"], &row["params"]), (&json!("desk_clock_back"), &json!({ "seconds": 3_600 })));
+    assert!(entry.message.as_deref().is_some_and(|text| text.contains("3600 s back")), "{entry:?}");
+    assert_eq!(serde_json::from_value::<attention::AttentionRow>(row).expect("a row"), *entry);
+    assert_eq!(Command::parse(&raise.to_string()).expect("read"), Noticed::of_desk_clock(-3_600_400).raise(None));
+}
+
+#[test]
+fn a_remark_of_a_newer_version_is_kept_and_one_without_bounds_refused() {
+    let raise = |more: &str| format!(r#"{{"type":"attention.raise","kind":"clockStep","message":"m"{more}}}"#);
+    let mut bench = Bench::new();
+    bench.ok(0, &raise(r#","code":"moon_full","params":{"phase":4}"#));
+    let row = serde_json::to_value(bench.venue.attention().next().expect("an entry")).expect("JSON");
+    assert_eq!((&row["code"], &row["params"]["phase"]), (&json!("moon_full"), &json!(4)));
+    let (long, deep) = ("x".repeat(65), format!(r#","code":"x","params":{{"p":"{}"}}"#, "y".repeat(1_024)));
+    for bad in [r#","code":"""#, r#","code":"Moon full""#, &format!(r#","code":"{long}""#), &deep] {
+        assert!(Command::parse(&raise(bad)).is_err(), "{bad}");
+    }
+    bench.ok(1, &raise(""));
+    let plain = bench.venue.attention().map(|row| serde_json::to_value(row).expect("JSON"));
+    assert_eq!(plain.filter(|row| row.get("code").is_none()).count(), 1, "an old desk's row stays as it was");
 }
 
 #[test]

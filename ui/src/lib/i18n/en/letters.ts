@@ -18,7 +18,7 @@ export const letters = {
     settings_update: "Changed the settings",
     attention_raise: "Put something under Needs attention",
     attention_resolve: "Settled an entry under Needs attention",
-    place_writeOff: "Wrote off the places of a desk",
+    place_writeOff: "Wrote off the places of {{desk}}",
     other: "Sent something to the server",
     something: "something",
     aBand: "a band",
@@ -44,6 +44,9 @@ export const letters = {
     unreadableHelp: "Found at {{desk}} {{when}} and set aside. Look in the raw view what it was.",
     clockStep: "The clock of {{desk}} was changed",
     clockStepHelp: "That computer's clock jumped {{when}}. The venue's time goes on as before.",
+    serverClock: "The clock of the server was changed",
+    serverClockHelp:
+      "It jumped {{when}}. The venue's time follows it little by little; until then it may differ from your watch.",
     taken: "{{amount}} was taken and is not in the books.",
     givenBack: "{{amount}} was given back and still stands in the books.",
     paidMore: "The guest paid {{amount}} more than today's price.",
@@ -82,6 +85,8 @@ export const letters = {
     too_old: "it came more than 30 days late",
     unknown_entry: "the entry had already been settled",
     id_conflict: "its number belongs to something else",
+    invalid_batch: "the server could not read it",
+    body_too_large: "it was too much at once",
   },
   flag: {
     priceChanged: "The price had changed when it arrived. It was sold at the price that the desk showed.",
@@ -91,9 +96,43 @@ export const letters = {
     overCapacity: "The park was full by then. The band was let in all the same.",
     noCredit: "No time was left by then. All that was played counts as overstay.",
     placeLost:
-      "The place that this desk kept for it was not its own any more. The band was let in all the same.",
+      "The place that the desk kept for it was not its own any more. The band was let in all the same.",
     forced: "Done against the rule. The reason given: {{reason}}",
+    reopened: "The clock had ended the visit meanwhile. It is open again.",
+    noChange: "It was so already.",
     other: "The server marked it: {{flag}}.",
+  },
+  remark: {
+    desk_clock_ahead: "The clock was set {{time}} ahead.",
+    desk_clock_back: "The clock was set back by {{time}}.",
+    server_clock_ahead: "The clock was set {{time}} ahead.",
+    server_clock_back: "The clock was set back by {{time}}.",
+    command_unreadable: "It was not sent to the server.",
+  },
+  problem: {
+    no_answer:
+      "No Gangway server answers at its address. Look at the network, and whether that computer is on.",
+    certificate:
+      "The server's certificate is not accepted. It may have expired, or this computer's clock may be wrong.",
+    server_busy: "The server has too much to do at the moment. This desk tries again by itself.",
+    refused: "The server does not let this desk in.",
+    answer_unreadable:
+      "This desk does not understand the server's answer. One of the two may be a newer version.",
+    other_venue:
+      "This server is of another venue. Nothing was changed and nothing is sent. Connect this desk to its own server.",
+    cache_file:
+      "This desk can't write its copy of the venue. Its disk may be full. What you tap is still saved.",
+    outbox_file:
+      "This desk can't write the file of what was tapped. Its disk may be full. It tries again by itself.",
+    commands_not_saved:
+      "This desk's disk takes nothing now, so nothing can be sold or let in here. Nothing is lost. Make room on the disk.",
+    closing: "Gangway is closing.",
+  },
+  notice: {
+    cache_replaced:
+      "The copy of the venue on this desk could not be read. It was fetched again from the server; no sale was in it. The old file is kept as {{file}}.",
+    cache_of_other_venue:
+      "The copy on this desk was of another venue. It was put aside as {{file}}, and the own one fetched from the server.",
   },
   link: {
     title: "Sync",
@@ -117,6 +156,7 @@ export const letters = {
     places: "Places this desk may fill",
     placesLeft: "{{left}} free, {{spent}} taken",
     desk: "Name of this desk",
+    deskLabel: "Desk {{name}}",
     putRight: "What was put right",
     differs: "This desk had other rows than the server, {{found}} {{when}}.",
     stateHash: "found by comparing",

@@ -124,6 +124,27 @@ export const frame: typeof source = {
     closing: "Gangway se está cerrando.",
     offline: "Sin conexión con el servidor. No se ha cambiado nada. Prueba cuando vuelva la conexión.",
     not_ready: "Este puesto está recibiendo su primera copia del parque. Espera un momento.",
+    invalid_choice: "Elige la demostración, alojar un parque o un servidor.",
+    bad_request: "Esta ventana ha pedido algo que no existe. No se ha cambiado nada.",
+    cannot_remember:
+      "El parque está abierto, pero la elección no se puede guardar. Quizá el disco está lleno.",
+    folder_locked: "Otro Gangway ya usa la carpeta de este puesto. Ciérralo y prueba otra vez.",
+    folder_unusable:
+      "La carpeta de este puesto no se puede usar. Mira si el disco está lleno y si se puede escribir en ella.",
+    outbox_unusable:
+      "El archivo con las ventas de este puesto no se puede abrir. Se ha dejado como está, porque puede tener ventas sin enviar. Pide ayuda antes de moverlo.",
+    outbox_newer:
+      "Un Gangway más nuevo escribió los archivos de este puesto. Abre ese. No se ha cambiado nada.",
+    cache_unusable: "Este puesto no puede guardar su copia del parque. Quizá el disco está lleno.",
+    no_tls: "Este equipo no puede hacer conexiones seguras. Actualízalo y prueba otra vez.",
+    invalid_command_id: "Se ha enviado de una forma que no se acepta. No se ha cambiado nada.",
+    unknown_command: "Este puesto no ha enviado nada así.",
+    invalid_key: "Esta ventana ha pedido algo que no existe. No se ha cambiado nada.",
+    invalid_request: "Eso no se puede hacer con este asunto. No se ha cambiado nada.",
+    unknown_op: "Esta ventana ha pedido algo que no existe. No se ha cambiado nada.",
+    not_settled: "El servidor aún no ha respondido. Está guardado en este puesto y se enviará solo.",
+    invalid_batch: "El servidor no ha podido leerlo. No se ha ejecutado.",
+    body_too_large: "Es demasiado de una vez. No se ha ejecutado.",
     unexpected: "No ha funcionado. No se ha cambiado nada.",
   },
 };

@@ -19,7 +19,7 @@ export const letters: typeof source = {
     settings_update: "Cambio de ajustes",
     attention_raise: "Aviso en Por revisar",
     attention_resolve: "Asunto de Por revisar resuelto",
-    place_writeOff: "Plazas de un puesto dadas de baja",
+    place_writeOff: "Plazas dadas de baja en {{desk}}",
     other: "Envío al servidor",
     something: "algo",
     aBand: "una pulsera",
@@ -43,8 +43,11 @@ export const letters: typeof source = {
     took: "El servidor lo aceptó {{when}}.",
     unreadable: "Una operación guardada no se puede leer",
     unreadableHelp: "Apareció en {{desk}} {{when}} y se apartó. Mira en los datos en bruto qué era.",
-    clockStep: "Ha cambiado el reloj de {{desk}}",
+    clockStep: "Ha cambiado el reloj en {{desk}}",
     clockStepHelp: "El reloj de ese equipo dio un salto {{when}}. La hora del parque sigue igual.",
+    serverClock: "Ha cambiado el reloj del servidor",
+    serverClockHelp:
+      "Dio un salto {{when}}. La hora del parque lo sigue poco a poco; hasta entonces puede no coincidir con tu reloj.",
     taken: "Se cobraron {{amount}} que no están en las cuentas.",
     givenBack: "Se devolvieron {{amount}} que siguen en las cuentas.",
     paidMore: "El cliente pagó {{amount}} más que el precio de hoy.",
@@ -83,6 +86,8 @@ export const letters: typeof source = {
     too_old: "llegó con más de 30 días de retraso",
     unknown_entry: "el asunto ya estaba resuelto",
     id_conflict: "su número es de otra cosa",
+    invalid_batch: "el servidor no pudo leerlo",
+    body_too_large: "era demasiado de una vez",
   },
   flag: {
     priceChanged: "El precio había cambiado cuando llegó. Se vendió al precio que mostraba el puesto.",
@@ -91,9 +96,43 @@ export const letters: typeof source = {
     timeClamped: "La hora que dio el puesto no puede ser. El parque lo cuenta {{when}}.",
     overCapacity: "El parque ya estaba completo. La pulsera entró igualmente.",
     noCredit: "Ya no quedaba tiempo. Todo lo jugado cuenta como tiempo de más.",
-    placeLost: "La plaza que guardaba este puesto ya no era suya. La pulsera entró igualmente.",
+    placeLost: "La plaza que guardaba el puesto ya no era suya. La pulsera entró igualmente.",
     forced: "Hecho en contra de la norma. El motivo: {{reason}}",
+    reopened: "El reloj había terminado la visita entretanto. Vuelve a estar abierta.",
+    noChange: "Ya estaba así.",
     other: "El servidor lo señaló: {{flag}}.",
+  },
+  remark: {
+    desk_clock_ahead: "El reloj se adelantó {{time}}.",
+    desk_clock_back: "El reloj se atrasó {{time}}.",
+    server_clock_ahead: "El reloj se adelantó {{time}}.",
+    server_clock_back: "El reloj se atrasó {{time}}.",
+    command_unreadable: "No se envió al servidor.",
+  },
+  problem: {
+    no_answer:
+      "En su dirección no responde ningún servidor de Gangway. Mira la red y si ese equipo está encendido.",
+    certificate:
+      "No se acepta el certificado del servidor. Puede haber caducado, o el reloj de este equipo estar mal.",
+    server_busy: "El servidor tiene ahora demasiado trabajo. Este puesto lo vuelve a probar solo.",
+    refused: "El servidor no admite este puesto.",
+    answer_unreadable:
+      "Este puesto no entiende la respuesta del servidor. Quizá uno de los dos es una versión más nueva.",
+    other_venue:
+      "Este servidor es de otro parque. No se ha cambiado ni se envía nada. Conecta este puesto con su propio servidor.",
+    cache_file:
+      "Este puesto no puede guardar su copia del parque. Quizá el disco está lleno. Lo que haces sí se guarda.",
+    outbox_file:
+      "Este puesto no puede escribir el archivo de lo que se hace aquí. Quizá el disco está lleno. Lo vuelve a probar solo.",
+    commands_not_saved:
+      "El disco de este puesto no guarda nada ahora, así que aquí no se puede vender ni dar acceso. No se ha perdido nada. Haz sitio en el disco.",
+    closing: "Gangway se está cerrando.",
+  },
+  notice: {
+    cache_replaced:
+      "La copia del parque en este puesto no se podía leer. Se ha vuelto a recoger del servidor; no había ventas en ella. El archivo antiguo se guarda como {{file}}.",
+    cache_of_other_venue:
+      "La copia de este puesto era de otro parque. Se ha apartado como {{file}}, y se ha recogido la propia del servidor.",
   },
   link: {
     title: "Conexión",
@@ -117,6 +156,7 @@ export const letters: typeof source = {
     places: "Plazas que puede llenar este puesto",
     placesLeft: "{{left}} libres, {{spent}} ocupadas",
     desk: "Nombre de este puesto",
+    deskLabel: "Puesto {{name}}",
     putRight: "Lo que se ha corregido",
     differs: "Este puesto tenía datos distintos de los del servidor, {{found}} {{when}}.",
     stateHash: "se vio al comparar",
