@@ -97,13 +97,13 @@ describe("Needs attention", () => {
       "its own clock",
       { code: "desk_clock_ahead", params: { seconds: 3_600 } },
       "Ha cambiado el reloj en este puesto",
-      "El reloj se adelantó 1 h.",
+      "Se adelantó 1 h a las",
     ],
     [
       "the server's clock",
       { deviceId: null, code: "server_clock_back", params: { seconds: 90 } },
       "Ha cambiado el reloj del servidor",
-      "El reloj se atrasó 1 min 30 s.",
+      "Se atrasó 1 min 30 s a las",
     ],
   ])("tells in Spanish what was noticed by itself: %s", async (_, entry, title, words) => {
     const { letter } = await opened({ kind: "clockStep", message: "The clock was set.", ...entry }, "es");

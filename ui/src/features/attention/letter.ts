@@ -30,8 +30,7 @@ export function letterOf(entry: AttentionEntry, writing: Writing): Letter {
   if (entry.kind === "unreadable" || entry.kind === "clockStep") {
     const about = entry.code?.startsWith("server_clock") ? "serverClock" : entry.kind;
     const title = t(`attention.${about}`, { desk });
-    const help = t(`attention.${about}Help`, { desk, when: when(entry.occurredAt ?? entry.raisedAt) });
-    return { title, sentences: [help, ...remark(entry, t)] };
+    return { title, sentences: noticed(entry, t, { desk, when: when(entry.occurredAt ?? entry.raisedAt) }) };
   }
   const title = entry.command ? told(t, entry.command, names, customs.locale) : t("told.other");
   const tapped = t("attention.tapped", { desk, when: when(entry.occurredAt ?? entry.raisedAt) });
@@ -39,10 +38,13 @@ export function letterOf(entry: AttentionEntry, writing: Writing): Letter {
   return { title, sentences: [[tapped, ...said].join(" "), meaning(entry, writing)] };
 }
 
-/** What a desk or the server noticed by itself; one of an older version says it in a sentence only. */
-function remark({ code, params, message }: AttentionEntry, t: TFunction): string[] {
-  if (code) return [saidSentence(t, "remark", { code, params: params ?? {}, message: message ?? "" })];
-  return message ? [message] : [];
+/** What a desk or the server noticed by itself; what the page has no words for stands there as it came. */
+function noticed(entry: AttentionEntry, t: TFunction, place: { desk: string; when: string }): string[] {
+  const { kind, code, params, message } = entry;
+  const words = code && saidSentence(t, "remark", { code, params: { ...params, ...place }, message: "" });
+  if (words) return [words];
+  const help = t(`attention.${kind}Help`, place);
+  return message ? [help, message] : [help];
 }
 
 function refusal({ rejection, raisedAt }: AttentionEntry, { t, when }: Writing): string[] {

@@ -33,17 +33,16 @@ export function HowItStands({ status }: { status: SyncStatus }) {
   );
 }
 
-/** What stands in the way: at once where somebody has to make room on this desk's disk, else one tap further. */
+/** What stands in the way, in words; what the machine says is one tap further. */
 function Why({ problem }: { problem: Said }) {
   const { t } = useTranslation();
   const words = saidSentence(t, "problem", problem);
   if (OF_THIS_DISK.has(problem.code)) return <Notice meaning="stop">{words}</Notice>;
   return (
-    <details className="sync-why">
-      <summary>{t("link.why")}</summary>
+    <div>
       <p>{words}</p>
       <RawView of={problem} />
-    </details>
+    </div>
   );
 }
 

@@ -56,10 +56,7 @@ const BUILT: Record<string, readonly string[]> = {
   "problem.": Object.keys(en.problem),
   "notice.": Object.keys(en.notice),
   "told.": Object.keys(en.told).filter((key) => key.includes("_") || key === "refund"),
-  "attention.": [
-    "redo",
-    ...["unreadable", "clockStep", "serverClock"].flatMap((title) => [title, `${title}Help`]),
-  ],
+  "attention.": ["redo", ...["unreadable", "unreadableHelp", "clockStep", "clockStepHelp", "serverClock"]],
   "attention.correct": ["", "Title", "Help"],
   "attention.dismiss": ["", "Title", "Help"],
   "link.": [
@@ -105,13 +102,23 @@ test("what the core says is in the window's language, and as it came where there
   const t = createI18n("es").t;
   const said = (code: string, params = {}) => ({ code, params, message: "The moon is full." });
   expect(saidSentence(t, "problem", said("no_answer"))).toBe(es.problem.no_answer);
-  expect(saidSentence(t, "remark", said("desk_clock_back", { seconds: 3_660 }))).toBe(
-    "El reloj se atrasó 1 h 1 min.",
+  expect(saidSentence(t, "remark", said("desk_clock_back", { seconds: 3_660, when: "ayer" }))).toBe(
+    "Se atrasó 1 h 1 min ayer. La hora del parque sigue igual.",
   );
   expect(saidSentence(t, "notice", said("cache_replaced", { file: "old.sqlite" }))).toMatch(
     /se guarda como old\.sqlite\.$/,
   );
   expect(saidSentence(t, "notice", said("unheard_of"))).toBe("The moon is full.");
+});
+
+test("a text for what the core says has places only for what comes with it", () => {
+  const given = { problem: [], notice: ["file"], remark: ["time", "when", "desk"], rejection: [], why: [] };
+  for (const [section, filled] of Object.entries(given)) {
+    const asked = [...english]
+      .filter(([key]) => key.startsWith(`${section}.`))
+      .flatMap(([, text]) => slots(text));
+    expect(asked.filter((slot) => !filled.some((name) => name === slot))).toEqual([]);
+  }
 });
 
 test("a desk is called by a short label, the same on every desk", () => {

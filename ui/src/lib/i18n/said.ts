@@ -8,9 +8,9 @@ export interface Said {
   message: string;
 }
 
-/** In the window's language; the sentence that came with it where the page knows none for its code. */
+/** In the window's language; its own sentence where the page knows none for its code. */
 export function saidSentence(t: TFunction, about: "problem" | "notice" | "remark", said: Said): string {
   const { code, params, message } = said;
   const time = spokenDuration(Number(params.seconds) || 0);
-  return t(`${about}.${code}`, { ...params, time, defaultValue: message || t("rejection.unexpected") });
+  return t(`${about}.${code}`, { ...params, time, defaultValue: message });
 }

@@ -45,8 +45,6 @@ export const letters = {
     clockStep: "The clock of {{desk}} was changed",
     clockStepHelp: "That computer's clock jumped {{when}}. The venue's time goes on as before.",
     serverClock: "The clock of the server was changed",
-    serverClockHelp:
-      "It jumped {{when}}. The venue's time follows it little by little; until then it may differ from your watch.",
     taken: "{{amount}} was taken and is not in the books.",
     givenBack: "{{amount}} was given back and still stands in the books.",
     paidMore: "The guest paid {{amount}} more than today's price.",
@@ -103,11 +101,14 @@ export const letters = {
     other: "The server marked it: {{flag}}.",
   },
   remark: {
-    desk_clock_ahead: "The clock was set {{time}} ahead.",
-    desk_clock_back: "The clock was set back by {{time}}.",
-    server_clock_ahead: "The clock was set {{time}} ahead.",
-    server_clock_back: "The clock was set back by {{time}}.",
-    command_unreadable: "It was not sent to the server.",
+    desk_clock_ahead: "It was set {{time}} ahead {{when}}. The venue's time goes on as before.",
+    desk_clock_back: "It was set {{time}} back {{when}}. The venue's time goes on as before.",
+    server_clock_ahead:
+      "It was set {{time}} ahead {{when}}. The venue's time follows it little by little; until then it may differ from your watch.",
+    server_clock_back:
+      "It was set {{time}} back {{when}}. The venue's time follows it little by little; until then it may differ from your watch.",
+    command_unreadable:
+      "Found at {{desk}} {{when}} and set aside. It was not sent. Look in the raw view what it was.",
   },
   problem: {
     no_answer:
@@ -142,7 +143,6 @@ export const letters = {
     catchingUp: "This desk fetches what the other desks did meanwhile.",
     connecting: "This desk is looking for the server. What you tap is saved here and will be sent by itself.",
     offline: "Nothing is lost: what you tap is saved on this desk and will be sent by itself.",
-    why: "Why",
     heard: "Last word from the server",
     never: "None yet",
     waiting: "Not yet sent",

@@ -46,8 +46,6 @@ export const letters: typeof source = {
     clockStep: "Ha cambiado el reloj en {{desk}}",
     clockStepHelp: "El reloj de ese equipo dio un salto {{when}}. La hora del parque sigue igual.",
     serverClock: "Ha cambiado el reloj del servidor",
-    serverClockHelp:
-      "Dio un salto {{when}}. La hora del parque lo sigue poco a poco; hasta entonces puede no coincidir con tu reloj.",
     taken: "Se cobraron {{amount}} que no están en las cuentas.",
     givenBack: "Se devolvieron {{amount}} que siguen en las cuentas.",
     paidMore: "El cliente pagó {{amount}} más que el precio de hoy.",
@@ -103,11 +101,14 @@ export const letters: typeof source = {
     other: "El servidor lo señaló: {{flag}}.",
   },
   remark: {
-    desk_clock_ahead: "El reloj se adelantó {{time}}.",
-    desk_clock_back: "El reloj se atrasó {{time}}.",
-    server_clock_ahead: "El reloj se adelantó {{time}}.",
-    server_clock_back: "El reloj se atrasó {{time}}.",
-    command_unreadable: "No se envió al servidor.",
+    desk_clock_ahead: "Se adelantó {{time}} {{when}}. La hora del parque sigue igual.",
+    desk_clock_back: "Se atrasó {{time}} {{when}}. La hora del parque sigue igual.",
+    server_clock_ahead:
+      "Se adelantó {{time}} {{when}}. La hora del parque lo sigue poco a poco; hasta entonces puede no coincidir con tu reloj.",
+    server_clock_back:
+      "Se atrasó {{time}} {{when}}. La hora del parque lo sigue poco a poco; hasta entonces puede no coincidir con tu reloj.",
+    command_unreadable:
+      "Apareció en {{desk}} {{when}} y se apartó. No se envió. Mira en los datos en bruto qué era.",
   },
   problem: {
     no_answer:
@@ -142,7 +143,6 @@ export const letters: typeof source = {
     catchingUp: "Este puesto recoge lo que hicieron los demás puestos entretanto.",
     connecting: "Este puesto busca el servidor. Lo que hagas se guarda aquí y se enviará solo.",
     offline: "No se pierde nada: lo que hagas se guarda en este puesto y se enviará solo.",
-    why: "Por qué",
     heard: "Última noticia del servidor",
     never: "Ninguna aún",
     waiting: "Sin enviar",
