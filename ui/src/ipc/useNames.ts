@@ -9,8 +9,8 @@ export function useNames() {
     const productById = new Map(products?.map((product) => [product.id, product]));
     const lineById = new Map(lines?.map((line) => [line.id, line]));
     return {
-      product: (id: unknown) => productById.get(String(id)),
-      line: (id: unknown) => lineById.get(String(id)),
+      product: (id: unknown) => (typeof id === "string" ? productById.get(id) : undefined),
+      line: (id: unknown) => (typeof id === "string" ? lineById.get(id) : undefined),
     };
   }, [products, lines]);
 }

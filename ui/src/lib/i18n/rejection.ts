@@ -9,6 +9,7 @@ interface Said {
 /** A "no" in the venue's words; the sentence that came with it where the page knows none for its code. */
 export function rejectionSentence(t: TFunction, { code, message, details }: Said): string {
   const unknown = message || t("rejection.unexpected");
-  if (code === "venue_full" && Number(details?.lent) > 0) return t("rejection.venue_full_lent");
+  if (code === "venue_full" && typeof details?.lent === "number" && details.lent > 0)
+    return t("rejection.venue_full_lent");
   return t(`rejection.${code}`, { defaultValue: unknown, ...details });
 }

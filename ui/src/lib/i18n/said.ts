@@ -11,6 +11,6 @@ export interface Said {
 /** In the window's language; its own sentence where the page knows none for its code. */
 export function saidSentence(t: TFunction, about: "problem" | "notice" | "remark", said: Said): string {
   const { code, params, message } = said;
-  const time = spokenDuration(Number(params.seconds) || 0);
+  const time = spokenDuration(typeof params.seconds === "number" ? params.seconds : 0);
   return t(`${about}.${code}`, { ...params, time, defaultValue: message });
 }

@@ -67,6 +67,12 @@ test.each<[string, string, Parameters<typeof told>[1]]>([
     { type: "place.writeOff", lostDeviceId: "0190f5fe-7a11-4000-8000-000000003f9a" },
   ],
   ["Sent something to the server", "Envío al servidor", { type: "moon.landing" }],
+  ["Sent something to the server", "Envío al servidor", { type: [{ toString: 0 }] }],
+  [
+    "Sold 1 h to B-104",
+    "Venta de 1 h a B-104",
+    { ...checkin(), products: [{ id: "hour", quantity: { toString: 0 } }] },
+  ],
 ])("%s", (english, spanish, command) => {
   const say = (language: Language) => told(createI18n(language).t, command, NAMES, language);
   expect([say("en"), say("es")]).toEqual([english, spanish]);

@@ -22,7 +22,9 @@ const TAIL = 10;
 export function told(t: TFunction, command: Told, names: Names, locale: string): string {
   const line = names.line(command.transactionId);
   const isRefund = command.type === "transaction.correct" && command.status === "refunded" && line;
-  const key = isRefund ? "refund" : String(command.type).replace(".", "_");
+  // What is no text may not even be made one.
+  const type = typeof command.type === "string" ? command.type : "other";
+  const key = isRefund ? "refund" : type.replace(".", "_");
   return t(`told.${key}`, {
     defaultValue: t("told.other"),
     what: line ? amount(t, line.quantity, line.product.name) : wares(t, command, names, locale),
@@ -57,7 +59,7 @@ function wares(t: TFunction, command: Told, names: Names, locale: string): strin
   const said: string[] = [];
   for (const { id, productId, quantity: sold } of [command.products, command.lines].flatMap(recordsIn)) {
     const product = names.product(id ?? productId);
-    const quantity = Number(sold) || 1;
+    const quantity = typeof sold === "number" ? sold : 1;
     if (product?.timeValueSeconds) seconds += product.timeValueSeconds * quantity;
     else if (product) said.push(amount(t, quantity, product.name));
   }
