@@ -10,8 +10,8 @@ target=${CARGO_TARGET_DIR:-$root/target}
 # What it takes to build: a C compiler (SQLite, ring), OpenSSL (rust_socketio) and the web view.
 build_packages=(build-essential pkg-config ca-certificates libssl-dev libwebkit2gtk-4.1-dev)
 display_packages=(xvfb)
-# Wrong clocks, network namespaces, certificates, and processes that end with their parent.
-fault_packages=(faketime iproute2 openssl procps util-linux)
+# Wrong clocks, network namespaces, certificates, signals, and disks that are full.
+fault_packages=(faketime iproute2 openssl procps mount)
 
 say() { printf '\033[1m▸ %s\033[0m\n' "$*" >&2; }
 fail() {

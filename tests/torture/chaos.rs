@@ -34,6 +34,7 @@ enum Relief {
     GoOn(Target),
     Link(usize),
     Plug(usize),
+    Light(usize),
 }
 
 pub(super) struct Chaos<'a> {
@@ -42,16 +43,27 @@ pub(super) struct Chaos<'a> {
     pub(super) chance: fastrand::Rng,
     pub(super) strikes: Strikes,
     reliefs: Vec<(Instant, Relief)>,
+    /// Desks that have no link at all for a good part of the round.
+    dark: Vec<usize>,
 }
 
 impl<'a> Chaos<'a> {
     pub(super) fn new(desks: &'a [Handle], server: &'a Target, chance: fastrand::Rng) -> Self {
-        Self { desks, server, chance, strikes: Strikes::default(), reliefs: Vec::new() }
+        Self { desks, server, chance, strikes: Strikes::default(), reliefs: Vec::new(), dark: Vec::new() }
     }
 
     /// Strikes for so long, and then heals everything.
     pub(super) fn rage(mut self, lasts: Duration) -> Strikes {
-        let end = Instant::now() + lasts;
+        let (began, end) = (Instant::now(), Instant::now() + lasts);
+        for desk in 0..self.desks.len() {
+            if self.chance.u8(..4) == 0 {
+                self.desks[desk].link.set(Behaviour::Refuse);
+                self.dark.push(desk);
+                // What they have kept is sent while others are still struck.
+                let until = began + lasts.mul_f64(0.6 + 0.4 * self.chance.f64());
+                self.reliefs.push((until, Relief::Light(desk)));
+            }
+        }
         while Instant::now() < end {
             sleep(QUIET.mul_f64(self.chance.f64()));
             self.relieve(Instant::now());
@@ -68,7 +80,8 @@ impl<'a> Chaos<'a> {
         for (_, relief) in due {
             match relief {
                 Relief::GoOn(target) => drop(target.go_on()),
-                Relief::Link(desk) => {
+                Relief::Link(desk) | Relief::Light(desk) => {
+                    self.dark.retain(|dark| *dark != desk);
                     self.desks[desk].link.trap(None);
                     self.desks[desk].link.set(Behaviour::Pass);
                 }
@@ -115,6 +128,7 @@ impl<'a> Chaos<'a> {
                     self.later(Relief::Plug(desk));
                 }
             }
+            78.. if self.dark.contains(&desk) => {}
             78..86 => {
                 let points = [Point::BeforeRequest, Point::MidRequest, Point::BeforeAnswer, Point::MidAnswer];
                 let point = points[self.chance.usize(..points.len())];

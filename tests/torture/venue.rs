@@ -50,14 +50,17 @@ impl Venue {
     pub(super) fn open(consoles: usize, mut chance: fastrand::Rng, tell: &dyn Fn(&str)) -> Self {
         let root = TempDir::with_prefix("torture-").expect("a folder");
         let server_target = Target::new();
-        let server_launch = Launch::plain().as_target(&server_target).ends_with_its_parent();
+        let server_launch = Launch::plain().as_target(&server_target);
         let dir = root.path().join("server");
         let server = ServerProcess::launch(&dir, "127.0.0.1:0", &["--insecure-open"], &server_launch);
         let server = server.unwrap_or_else(|why| panic!("{why}"));
         let ledger = Ledger::new();
-        let strict = chance.bool();
-        let (policy, places) = if strict { ("strict", consoles * 3) } else { ("advisory", 9_000) };
-        if strict {
+        let (policy, places) = match chance.u8(..4) {
+            0 | 1 => ("strict", consoles * 3),
+            2 => ("advisory", consoles * 3),
+            _ => ("advisory", 9_000),
+        };
+        if policy == "strict" {
             ledger.strict(places);
         }
         // A visit outlives the change of the day, in the middle of which a run may be.
@@ -122,7 +125,6 @@ impl Venue {
                     }
                 });
             }
-            // The server's parent is this thread, with which it ends.
             while !over.load(Ordering::Relaxed) {
                 keeper.look();
                 thread::sleep(LOOK_EVERY);

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::namespace::Namespace;
+use crate::{namespace::Namespace, remains::Remains};
 
 /// How to start a program; plain by default.
 #[derive(Clone, Debug, Default)]
@@ -50,12 +50,6 @@ impl Launch {
         self
     }
 
-    /// Ends with the thread that starts it, even if that is killed, so that nothing is left running.
-    pub fn ends_with_its_parent(mut self) -> Self {
-        self.wrapper.splice(0..0, ["setpriv", "--pdeathsig", "KILL", "--"].map(OsString::from));
-        self
-    }
-
     /// Starts `program`, its streams piped.
     pub(crate) fn spawn(&self, program: &Path, arguments: &[OsString], stdin: Stdio) -> Process {
         let mut command = match self.wrapper.split_first() {
@@ -70,7 +64,8 @@ impl Launch {
         let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
         *self.target.pid.lock().unwrap_or_else(PoisonError::into_inner) = Some(child.id());
-        Process { child, target: self.target.clone() }
+        let remains = Some(Remains::new("process", child.id()));
+        Process { child, target: self.target.clone(), remains }
     }
 }
 
@@ -78,6 +73,8 @@ impl Launch {
 pub(crate) struct Process {
     pub(crate) child: Child,
     target: Target,
+    /// None: it was waited for, and its id may be another's.
+    remains: Option<Remains>,
 }
 
 impl Process {
@@ -87,7 +84,9 @@ impl Process {
         self.target.release(self.child.id());
         let _ = self.child.kill();
         // Before its id is free again: a later process with the same one may have a fake clock, too.
-        forget_clock_of(self.child.id());
+        if self.remains.take().is_some() {
+            forget_clock_of(self.child.id());
+        }
         let _ = self.child.wait();
     }
 
@@ -95,8 +94,13 @@ impl Process {
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let mut pid = self.target.pid.lock().unwrap_or_else(PoisonError::into_inner);
         let status = self.child.try_wait().ok().flatten();
-        if status.is_some() && *pid == Some(self.child.id()) {
-            *pid = None;
+        if status.is_some() {
+            if self.remains.take().is_some() {
+                forget_clock_of(self.child.id());
+            }
+            if *pid == Some(self.child.id()) {
+                *pid = None;
+            }
         }
         status
     }

@@ -7,12 +7,15 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
+use crate::remains::Remains;
+
 /// A network of its own, joined to the machine by one virtual cable; gone when dropped.
 #[derive(Debug)]
 pub struct Namespace {
     name: String,
     cable: String,
     host: Ipv4Addr,
+    _remains: [Remains; 2],
 }
 
 impl Namespace {
@@ -27,7 +30,8 @@ impl Namespace {
         // Apart from those of other processes, as well as an interface's 15 characters and a /30 allow.
         let (name, cable) = (format!("gangway-{process}-{number}"), format!("gw{process}n{number}"));
         let net = |last: u8| Ipv4Addr::new(10, 224 + ((process >> 8) & 15) as u8, (process & 255) as u8, last);
-        let made = Self { name, cable, host: net(number * 4 + 1) };
+        let _remains = [Remains::new("cable", &cable), Remains::new("network", &name)];
+        let made = Self { name, cable, host: net(number * 4 + 1), _remains };
         let (name, cable, inside) = (&made.name, &made.cable, format!("{}i", made.cable));
         for step in [
             format!("netns add {name}"),

@@ -1,10 +1,13 @@
 //! A venue with two desks, each on a link of its own, and the ledger beside it.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use gangway_testkit::{
-    Audit, Certificates, ConsoleProcess, FakeClock, Launch, Ledger, Namespace, Proxy, ServerProcess, Target, until,
-    until_within,
+    Audit, Certificates, ConsoleProcess, FakeClock, Launch, Ledger, Namespace, Proxy, ServerProcess, SmallDisk, Target,
+    until, until_within,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,7 +24,9 @@ pub struct Desk {
     pub cable: Option<Namespace>,
     pub target: Target,
     launch: Launch,
-    folder: TempDir,
+    dir: PathBuf,
+    pub disk: Option<SmallDisk>,
+    _folder: TempDir,
 }
 
 /// How a desk is set up.
@@ -33,6 +38,8 @@ pub struct Setup<'a> {
     pub clock: Option<&'a FakeClock>,
     /// Its link speaks TLS, and it trusts the authority.
     pub tls: Option<&'a Certificates>,
+    /// Its folder is on this disk.
+    pub disk: Option<SmallDisk>,
 }
 
 impl Desk {
@@ -56,8 +63,15 @@ impl Desk {
             launch = launch.with("SSL_CERT_FILE", certificates.authority());
         }
         let folder = TempDir::new().expect("a folder");
-        let console = ConsoleProcess::launch(folder.path(), &link.base(), &launch);
-        Self { number, console, link, cable: setup.cable, target, launch, folder }
+        let dir = setup.disk.as_ref().map_or(folder.path(), SmallDisk::path).join("desk");
+        let console = ConsoleProcess::launch(&dir, &link.base(), &launch);
+        let Setup { cable, disk, .. } = setup;
+        Self { number, console, link, cable, target, launch, dir, disk, _folder: folder }
+    }
+
+    /// Where its two files are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Starts it again on its folder.
@@ -69,7 +83,7 @@ impl Desk {
     /// Starts it again on its folder, for a server at another address.
     pub fn restart_for(&mut self, server: &str) {
         self.console.kill();
-        self.console = ConsoleProcess::launch(self.folder.path(), server, &self.launch);
+        self.console = ConsoleProcess::launch(&self.dir, server, &self.launch);
     }
 
     pub fn link_state(&mut self) -> String {
@@ -150,14 +164,20 @@ impl Floor {
             "products": [{ "id": self.hour["id"], "quantity": quantity }] })
     }
 
-    /// Taps a command, which must be acknowledged as durable, with a link or without; its id.
-    pub fn acknowledged(&mut self, desk: usize, command: &Value) -> String {
+    /// Taps a command; what the desk answers, whatever that is.
+    pub fn answered(&mut self, desk: usize, command: &Value) -> Value {
         let id = uuid::Uuid::new_v4().to_string();
         self.ledger.tap(desk, &id, command);
         let answer = self.desks[desk].console.request("execute", json!({ "command": command, "commandId": id }));
         self.ledger.answered(&id, &answer);
+        answer
+    }
+
+    /// Taps a command, which must be acknowledged as durable, with a link or without; its id.
+    pub fn acknowledged(&mut self, desk: usize, command: &Value) -> String {
+        let answer = self.answered(desk, command);
         assert_eq!((&answer["ok"], &answer["state"]), (&json!(true), &json!("pending")), "{command}: {answer}");
-        id
+        answer["commandId"].as_str().expect("an id").to_owned()
     }
 
     /// Sells an hour on a new band and lets it in, at one desk; the band.

@@ -1,6 +1,12 @@
-//! Clocks that are wrong, and what only a machine of its own can do.
+//! Clocks that are wrong, and disks that are.
 
-use gangway_testkit::FakeClock;
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::FileExt,
+    path::Path,
+};
+
+use gangway_testkit::{FakeClock, SmallDisk};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,6 +18,10 @@ cells! { "worlds",
     wall_clock_is_an_hour_ahead => || wrong_clock(3_600),
     wall_clock_is_a_day_behind => || wrong_clock(-86_400),
     wall_clock_steps_while_it_runs => stepping_clock,
+    disk_is_full => full_disk,
+    cache_is_cut_short => || damaged_cache(cut_short),
+    cache_is_overwritten => || damaged_cache(overwritten),
+    cache_is_gone => || damaged_cache(|cache| fs::remove_file(cache).expect("it was there")),
 }
 
 /// How far apart two desks may show the same timer: they are asked after each other.
@@ -94,5 +104,79 @@ fn stepping_clock() -> Ran {
     let flagged: Vec<&Value> = flagged.iter().filter(|outcome| outcome["flags"] != json!([])).collect();
     assert!(flagged.is_empty(), "no moment was implausible: {flagged:?}");
     same_moments(&floor);
+    Ran::Whole
+}
+
+/// Room for the two files, their logs, and a little more.
+const DISK_BYTES: u64 = 16 << 20;
+/// Taps until a full disk has to say no: what was reserved before still takes some.
+const TAPS_MOST: usize = 2_000;
+
+fn full_disk() -> Ran {
+    let disk = match SmallDisk::with_room_for(DISK_BYTES) {
+        Ok(disk) => disk,
+        Err(why) => return Ran::Skipped(why),
+    };
+    let mut floor = Floor::with(vec![Setup { disk: Some(disk), ..Setup::default() }, Setup::default()]);
+    let band = floor.sell_and_board(0);
+    floor.desks[1].sees(&band, "playing");
+    let disk = floor.desks[0].disk.take().expect("a disk");
+    disk.fill();
+    let refused = (0..TAPS_MOST).find_map(|_| {
+        let band = floor.band();
+        let sale = floor.checkin(&band, 1);
+        let answer = floor.answered(0, &sale);
+        (answer["ok"] != true).then_some(answer)
+    });
+    let refused = refused.expect("what is not on disk is not taken");
+    assert_eq!(refused["error"]["code"], "disk", "it says so: {refused}");
+    // The other desk goes on, and this one is there.
+    let other = floor.sell_and_board(1);
+    floor.desks[0].console.status();
+    disk.clear();
+    floor.sell_and_board(0);
+    floor.desks[0].sees(&other, "playing");
+    let audit = floor.check();
+    assert!(audit.rejected.is_empty(), "{audit}");
+    floor.desks[0].console.kill();
+    Ran::Whole
+}
+
+fn cut_short(cache: &Path) {
+    let file = OpenOptions::new().write(true).open(cache).expect("the cache");
+    let length = file.metadata().expect("a file").len();
+    file.set_len(length / 2).expect("cut");
+}
+
+fn overwritten(cache: &Path) {
+    let file = OpenOptions::new().write(true).open(cache).expect("the cache");
+    let length = file.metadata().expect("a file").len();
+    for page in (0..length).step_by(8 << 10) {
+        file.write_all_at(b"somebody else was here", page + 40).expect("written");
+    }
+}
+
+/// The cache is made again from the server, and what is not sent yet is sent.
+fn damaged_cache(damage: impl Fn(&Path)) -> Ran {
+    let mut floor = Floor::open();
+    let band = floor.sell_and_board(0);
+    floor.desks[1].sees(&band, "playing");
+    floor.server.kill();
+    floor.desks[0].notices();
+    let kept = floor.sell_and_board(0);
+    floor.acknowledged(0, &gate("pause", &band));
+    floor.desks[0].console.kill();
+    damage(&floor.desks[0].dir().join("cache.sqlite"));
+    floor.desks[0].restart();
+    let status = floor.desks[0].console.status();
+    assert_eq!(status["inSync"], false, "{status}");
+    floor.restart_server();
+    for desk in &mut floor.desks {
+        desk.comes_back();
+        desk.sees(&kept, "playing");
+        desk.sees(&band, "paused");
+    }
+    let audit = floor.check();
+    assert!(audit.rejected.is_empty(), "{audit}");
     Ran::Whole
 }
