@@ -262,6 +262,7 @@ fn measure_overlay(visits: usize) {
             tapped_at: at,
             seen: [(hour.id.clone(), hour.clone())].into(),
             place: None,
+            happened: false,
             force: None,
             last_seq: None,
         };

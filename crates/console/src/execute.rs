@@ -203,7 +203,8 @@ fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, Ou
     let taken = outbox.take(&tapped, core.venue_now())?;
     if let Taken::New { order } = taken {
         let Tapped { command, seen, place, force_reason: force, .. } = tapped;
-        core.tapped_here(Entry { order, id, command, occurred_at, tapped_at, seen, place, force, last_seq: None });
+        let (happened, last_seq) = (false, None);
+        core.tapped_here(Entry { order, id, command, occurred_at, tapped_at, seen, place, happened, force, last_seq });
     }
     Ok(Tap::Taken { taken, awaiting })
 }

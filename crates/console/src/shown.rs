@@ -10,7 +10,7 @@ use gangway_domain::{
 
 use crate::{
     core::{Core, View},
-    outbox::{Outbox, OutboxError, Outcome, Unseen},
+    outbox::{CommandState, Outbox, OutboxError, Outcome, Unseen},
     overlay::{Answered, Confirmed, Entry, Touched},
     query::{
         key::Topic,
@@ -141,9 +141,11 @@ impl Core {
 /// The commands for the overlay, in order; one that can't be read shows nowhere and is on the attention list.
 fn entries(unseen: Vec<Unseen>) -> Vec<Entry> {
     let entry = |unseen: Unseen| {
-        let Unseen { id, order, command, occurred_at, seen, place, force, tapped_at, seqs, .. } = unseen;
+        let Unseen { id, order, command, occurred_at, seen, place, force, tapped_at, seqs, state, epoch, .. } = unseen;
         let last_seq = seqs.into_iter().max();
-        Some(Entry { order, id, command: command.ok()?, occurred_at, tapped_at, seen, place, force, last_seq })
+        let happened = state != CommandState::Settled && epoch.is_some();
+        let command = command.ok()?;
+        Some(Entry { order, id, command, occurred_at, tapped_at, seen, place, happened, force, last_seq })
     };
     unseen.into_iter().filter_map(entry).collect()
 }

@@ -9,6 +9,7 @@ use std::{
 
 use gangway_testkit::{Behaviour, Certificates, ServerProcess, until};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{
     floor::{Desk, Floor, Setup, gate},
@@ -26,6 +27,7 @@ cells! { "supervisor",
     every_third_connection_is_dropped => || replaced_for_a_while(&Behaviour::DropEvery(3)),
     certificate_has_expired => expired,
     server_returns_with_an_older_copy => older_copy,
+    server_returns_with_an_older_copy_under_strict => older_copy_under_strict,
     server_of_another_venue_answers => another_venue,
 }
 
@@ -183,9 +185,8 @@ fn copy_venue(from: &Path, to: &Path) {
     }
 }
 
-fn older_copy() -> Ran {
-    let mut floor = Floor::open();
-    let early = sold_at_both(&mut floor);
+/// A copy of the venue as it is.
+fn copied(floor: &mut Floor) -> TempDir {
     floor.check();
     let backup = tempfile::tempdir().expect("a folder");
     floor.server.kill();
@@ -194,6 +195,23 @@ fn older_copy() -> Ran {
     for desk in &mut floor.desks {
         desk.comes_back();
     }
+    backup
+}
+
+/// The server returns with what it was then.
+fn restore(floor: &mut Floor, backup: &TempDir) {
+    floor.server.kill();
+    for name in ["venue.sqlite-wal", "venue.sqlite-shm"] {
+        let _ = fs::remove_file(floor.server_folder.path().join(name));
+    }
+    copy_venue(backup.path(), floor.server_folder.path());
+    floor.restart_server();
+}
+
+fn older_copy() -> Ran {
+    let mut floor = Floor::open();
+    let early = sold_at_both(&mut floor);
+    let backup = copied(&mut floor);
     // What desks settled since is all that is left of it.
     let late = sold_at_both(&mut floor);
     floor.acknowledged(1, &gate("pause", &early));
@@ -201,18 +219,71 @@ fn older_copy() -> Ran {
     floor.desks[0].sees(&other, "playing");
     floor.desks[0].sees(&early, "paused");
     floor.check();
-    floor.server.kill();
-    for name in ["venue.sqlite-wal", "venue.sqlite-shm"] {
-        let _ = fs::remove_file(floor.server_folder.path().join(name));
-    }
-    copy_venue(backup.path(), floor.server_folder.path());
-    floor.restart_server();
+    restore(&mut floor, &backup);
     goes_on(&mut floor);
     for desk in &mut floor.desks {
         desk.sees(&late, "playing");
         desk.sees(&other, "playing");
         desk.sees(&early, "paused");
     }
+    Ran::Whole
+}
+
+/// A play that only the server said GO to, for the one place that there is; with two desks nobody is lent it.
+fn let_in(floor: &mut Floor, desk: usize, band: &str) -> String {
+    let answer = floor.answered(desk, &gate("play", band));
+    assert_eq!(answer["awaiting"], true, "{answer}");
+    let id = answer["commandId"].as_str().expect("an id").to_owned();
+    assert_eq!(floor.settled(desk, &id)["state"], "settled");
+    id
+}
+
+fn flags(desk: &mut Desk) -> Vec<Value> {
+    let list = desk.console.request("attention", json!({}));
+    let entries = list["entries"].as_array().expect("entries");
+    entries.iter().map(|entry| json!([entry["commandId"], entry["flags"]])).collect()
+}
+
+/// Who was let in by a log that is gone is inside, whatever the copy has let in meanwhile.
+fn older_copy_under_strict() -> Ran {
+    let mut floor = Floor::open();
+    let strict = json!({ "maxOccupancy": 1, "capacityPolicy": "strict" });
+    assert_eq!(floor.server.call("PUT", "/api/system/settings", &strict).status, 200);
+    let bands = [floor.band(), floor.band(), floor.band()];
+    for band in &bands {
+        let sale = floor.checkin(band, 1);
+        floor.acknowledged(0, &sale);
+        floor.desks[1].sees(band, "waiting");
+    }
+    let backup = copied(&mut floor);
+    let inside = let_in(&mut floor, 0, &bands[0]);
+    floor.desks[1].sees(&bands[0], "playing");
+    floor.desks[0].link.set(Behaviour::Refuse);
+    floor.desks[0].notices();
+    restore(&mut floor, &backup);
+    floor.desks[1].comes_back();
+    floor.desks[1].sees(&bands[0], "waiting");
+    let_in(&mut floor, 1, &bands[1]);
+    floor.desks[0].sees(&bands[0], "playing");
+    floor.desks[0].link.set(Behaviour::Pass);
+    floor.desks[0].comes_back();
+    let told = [json!([inside, [{ "flag": "overCapacity" }]])];
+    for desk in &mut floor.desks {
+        desk.sees(&bands[0], "playing");
+        desk.sees(&bands[1], "playing");
+        until("somebody is told", || (flags(desk) == told).then_some(()));
+    }
+    // Nobody else comes in before both are out.
+    for out in &bands[..2] {
+        let answer = floor.answered(1, &gate("play", &bands[2]));
+        let id = answer["commandId"].as_str().expect("an id").to_owned();
+        assert_eq!(floor.settled(1, &id)["rejection"]["code"], "venue_full");
+        floor.acknowledged(0, &gate("pause", out));
+        floor.desks[1].sees(out, "paused");
+    }
+    let_in(&mut floor, 1, &bands[2]);
+    let audit = floor.check();
+    assert_eq!(audit.rejected.len(), 2, "{audit}");
     Ran::Whole
 }
 

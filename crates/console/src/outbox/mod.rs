@@ -36,7 +36,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use gangway_domain::{
     command::{Command, Key},
-    ids::{CommandId, PlaceId, Position, ProductId, Seq},
+    ids::{CommandId, Epoch, PlaceId, Position, ProductId, Seq},
     rows::ProductRow,
     time::VenueTime,
 };
@@ -177,6 +177,8 @@ pub struct Unanswered {
     pub based_on: Position,
     /// The place that it spends.
     pub place: Option<PlaceId>,
+    /// The log that had accepted it, and is gone.
+    pub accepted_in: Option<Epoch>,
     /// Why it is to be done although the venue would say no.
     pub force_reason: Option<String>,
 }

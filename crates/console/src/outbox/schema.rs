@@ -16,7 +16,8 @@ const BUSY_MS: u64 = 2_000;
 
 /// `number` is the order of the taps. `keys`, `made` and `reads` are JSON arrays of keys: what it shares, what its
 /// rows are called, what it only reads. `seen` holds the product rows that a sale was shown with. `places` are those
-/// that are lent to this desk and not spent; a spent one is named by its command.
+/// that are lent to this desk and not spent; a spent one is named by its command. `settled_epoch` of one that waits is
+/// the log that had accepted it and is gone.
 pub(super) const TABLES: &str = "
 CREATE TABLE device (
     only INTEGER PRIMARY KEY CHECK (only = 1),

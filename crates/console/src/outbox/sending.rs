@@ -48,7 +48,8 @@ impl Outbox {
     /// These commands as they are sent, in order; one that is answered meanwhile or can't be read is left out.
     pub(super) fn unanswered(&self, orders: &[i64]) -> Result<Vec<Unanswered>, OutboxError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, command_id, command, occurred_at, based_on_epoch, based_on_seq, place_id, force_reason
+            "SELECT number, command_id, command, occurred_at, based_on_epoch, based_on_seq, place_id, force_reason,
+                settled_epoch
              FROM commands WHERE number = ?1 AND state IN ('pending', 'sent') AND unreadable IS NULL",
         )?;
         let mut commands = Vec::with_capacity(orders.len());
@@ -64,6 +65,7 @@ impl Outbox {
                 occurred_at: row.get(3)?,
                 based_on: Position { epoch: Epoch(row.get(4)?), seq: from_sql(row.get(5)?) },
                 place: row.get::<_, Option<String>>(6)?.map(PlaceId),
+                accepted_in: row.get::<_, Option<String>>(8)?.map(Epoch),
                 force_reason: row.get(7)?,
             });
         }
@@ -109,8 +111,8 @@ impl Outbox {
 
     /// The rows that are held are those of the log `epoch` now, which goes on from `base` of the one before it, if the
     /// server knows. What was accepted in another log, and is not within `base`, goes back to the unanswered, with its
-    /// id and in its old place in the order (`sync.md` rule 20): once, because its next answer is of this log. What is
-    /// answered longer ago than it is kept stays. Says how many went back.
+    /// id and in its old place in the order (`sync.md` rule 20): once, because its next answer is of this log; it says
+    /// which log had accepted it, because it happened, whatever this one makes of it. What is answered longer ago than it is kept stays. Says how many went back.
     ///
     /// # Errors
     /// The file can't be written; nothing is changed then.
@@ -121,8 +123,7 @@ impl Outbox {
         now: VenueTime,
     ) -> Result<usize, OutboxError> {
         let count = self.connection.execute(
-            "UPDATE commands SET state = 'sent', settled_at = NULL, settled_epoch = NULL, seqs = NULL, last_seq = NULL,
-                result = NULL
+            "UPDATE commands SET state = 'sent', settled_at = NULL, seqs = NULL, last_seq = NULL, result = NULL
              WHERE state = 'settled' AND settled_epoch <> ?1 AND settled_at >= ?4
                 AND NOT (settled_epoch IS ?2 AND last_seq IS NOT NULL AND last_seq <= ?3)",
             params![

@@ -42,7 +42,7 @@ pub struct Unseen {
     pub state: CommandState,
     /// The places of its events, once it is accepted.
     pub seqs: Vec<Seq>,
-    /// The log that these are of.
+    /// The log that these are of; of one that is not answered, the log that had accepted it and is gone.
     pub epoch: Option<Epoch>,
 }
 

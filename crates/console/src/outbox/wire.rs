@@ -41,7 +41,7 @@ pub(super) fn body(batch: &mut Vec<Unanswered>) -> Result<String, serde_json::Er
 fn one(command: &Unanswered) -> Result<String, serde_json::Error> {
     let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&command.text)?;
     // Which desk sends it is said by the call; of the others only what the desk itself stored counts.
-    for circumstance in ["deviceId", "placeId", "force"] {
+    for circumstance in ["deviceId", "placeId", "acceptedIn", "force"] {
         fields.remove(circumstance);
     }
     fields.insert("commandId".to_owned(), raw(&command.id)?);
@@ -49,6 +49,9 @@ fn one(command: &Unanswered) -> Result<String, serde_json::Error> {
     fields.insert("basedOn".to_owned(), raw(&command.based_on)?);
     if let Some(place) = &command.place {
         fields.insert("placeId".to_owned(), raw(place)?);
+    }
+    if let Some(epoch) = &command.accepted_in {
+        fields.insert("acceptedIn".to_owned(), raw(epoch)?);
     }
     if let Some(reason) = &command.force_reason {
         fields.insert("force".to_owned(), raw(&json!({ "reason": reason }))?);

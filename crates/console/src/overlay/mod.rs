@@ -54,6 +54,8 @@ pub struct Entry {
     pub seen: BTreeMap<ProductId, ProductRow>,
     /// The lent place that it spends.
     pub place: Option<PlaceId>,
+    /// A log that is gone had accepted it: it happened.
+    pub happened: bool,
     /// Why it is done although the desk would have refused it.
     pub force: Option<String>,
     /// The last place of its events, once the server has said yes.
@@ -65,6 +67,7 @@ impl Entry {
     pub fn is_for_the_server(&self, venue: &Venue) -> bool {
         matches!(self.command, Command::Play(_))
             && self.place.is_none()
+            && !self.happened
             && self.force.is_none()
             && venue.settings().capacity_policy == CapacityPolicy::Strict
     }

@@ -136,6 +136,7 @@ impl Bench {
             tapped_at: self.now,
             seen: seen.collect(),
             place: None,
+            happened: false,
             force: None,
             last_seq: None,
             command,

@@ -270,6 +270,48 @@ async fn an_answer_that_comes_after_the_log_was_replaced_does_not_count_for_the_
 }
 
 #[tokio::test(start_paused = true)]
+async fn whom_the_lost_log_let_in_without_a_place_shows_as_inside_and_goes_back_as_accepted_there() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let strict = json!({ "capacityPolicy": "strict", "maxOccupancy": 1 });
+    venue.execute(&json!({ "type": "settings.update", "changes": strict }));
+    for band in ["B-1", "B-2"] {
+        venue.execute(&checkin(band, &hour));
+    }
+    let desk = Desk::live(&venue).await;
+    let backup = venue.state().backup();
+    let go = desk.settle(&session("play", "B-1")).await;
+    {
+        let mut state = venue.state();
+        state.restore(backup, "epoch-2", None);
+        state.bodies.clear();
+        state.undecided = true;
+    }
+    venue.execute(&session("play", "B-2"));
+    venue.heartbeat();
+    until("the new log is here", || desk.status()["epoch"] == "epoch-2").await;
+    let shows = |desk: &Desk| desk.data(&["playerSession", "B-1"])["status"].clone();
+    assert_eq!(shows(&desk), "playing", "the gate had said GO");
+    let request = ExecuteRequest {
+        command_id: Some(go.command_id.clone()),
+        ..ExecuteRequest::of(&session("play", "B-1")).expect("a command")
+    };
+    let again = desk.console.execute(request).await.expect("known");
+    assert!(!again.awaiting, "nobody has to wait for another GO");
+    let desk = desk.restart(&venue).await;
+    assert_eq!(shows(&desk), "playing", "it is on disk");
+    venue.state().undecided = false;
+    until("it is answered again", || state(&desk, &go.command_id) == CommandState::Settled).await;
+    assert_eq!(venue.state().venue.playing(), 2, "however full the copy is");
+    assert_eq!(shows(&desk), "playing");
+    let said: Value = serde_json::from_str(venue.state().bodies.last().expect("a call")).expect("JSON");
+    assert_eq!(said["commands"][0]["acceptedIn"], "epoch-1");
+    let fresh = desk.settle(&checkin("B-3", &hour)).await;
+    let said: Value = serde_json::from_str(venue.state().bodies.last().expect("a call")).expect("JSON");
+    assert_eq!(said["commands"][0]["commandId"], json!(fresh.command_id));
+    assert_eq!(said["commands"][0].get("acceptedIn"), None, "only what another log had accepted");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_desk_that_stops_between_the_new_rows_and_the_outbox_still_gives_back_what_was_lost() {
     let (venue, hour) = FakeVenue::with_hour();
     let desk = Desk::live(&venue).await;

@@ -67,6 +67,8 @@ pub struct Context {
     /// It was given on another log than this one, which may be an older copy: a place that it names and nobody knows
     /// was lent by that log.
     pub other_log: bool,
+    /// A log that is gone had accepted it, and this one is an older copy: it happened (`sync.md` rule 20).
+    pub happened: bool,
     /// Why staff do it although the venue would say no.
     pub force: Option<String>,
 }
@@ -83,6 +85,7 @@ impl Context {
             late: false,
             place: None,
             other_log: false,
+            happened: false,
             force: None,
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn enter(draft: &mut Draft) -> Result<Option<Change>, Rejection> {
         draft.flag(Flag::PlaceLost);
     } else if let Some(reason) = &context.force {
         draft.flag(Flag::Forced { reason: reason.clone() });
-    } else if context.late && policy == CapacityPolicy::Advisory {
+    } else if context.happened || context.late && policy == CapacityPolicy::Advisory {
         draft.flag(Flag::OverCapacity);
     } else {
         return Err(Rejection::VenueFull { max, lent });

@@ -26,7 +26,7 @@ use gangway_domain::{
     command::{Command, InvalidCommand, Key},
     decide::{self, Context, Decision, Effective, Flag},
     event::Event,
-    ids::{CommandId, DeviceId, PlaceId, Position, Seq, StaffId},
+    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, Seq, StaffId},
     rejection::Rejection,
     time::{DAY_MS, Millis, SECOND_MS, VenueTime},
     venue::Venue,
@@ -117,6 +117,8 @@ pub struct Request {
     pub staff_id: Option<StaffId>,
     /// The lent place that a play spends.
     pub place: Option<PlaceId>,
+    /// The log that had accepted it before.
+    pub accepted_in: Option<Epoch>,
     /// Why staff do it although the venue would say no.
     pub force: Option<String>,
     /// `{type, …fields}` as it came, without its circumstances: what an attention entry shows.
@@ -158,6 +160,7 @@ impl Request {
             device_id,
             staff_id: None,
             place: None,
+            accepted_in: None,
             force: None,
             wire: None,
             origin: Origin::Person,
@@ -300,9 +303,10 @@ impl Work<'_> {
             catalogue,
             device_id: self.request.device_id.clone(),
             staff_id: self.request.staff_id.clone(),
-            late: self.late(),
+            late: self.late() || self.happened(),
             place: self.request.place.clone(),
             other_log: self.request.based_on.as_ref().is_some_and(|seen| seen.epoch != self.head.epoch),
+            happened: self.happened(),
             force: self.request.force.clone(),
         };
         Ok((context, unknown_catalogue))
@@ -311,6 +315,12 @@ impl Work<'_> {
     fn late(&self) -> bool {
         let queued = self.request.origin == Origin::Queue;
         self.request.occurred_at.is_some_and(|moment| queued && self.arrived.since(moment) > LATE_MS)
+    }
+
+    /// This log is an older copy of one that had accepted it: if it were of this one, its id would be known.
+    fn happened(&self) -> bool {
+        self.request.origin == Origin::Queue
+            && self.request.accepted_in.as_ref().is_some_and(|epoch| *epoch != self.head.epoch)
     }
 
     fn record(&self, transaction: &mut dyn Transaction, events: &[Event], venue: &Venue) -> Result<Head, StoreError> {

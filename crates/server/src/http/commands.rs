@@ -9,7 +9,7 @@ use axum::{
 use gangway_domain::{
     command::{Command, InvalidCommand, TEXT_MAX_CHARS},
     hash::canonical,
-    ids::{CommandId, DeviceId, PlaceId, Position, StaffId},
+    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, StaffId},
     time::VenueTime,
 };
 use http::StatusCode;
@@ -25,10 +25,10 @@ use crate::execute::{Intent, Origin, Outcome, Request};
 
 /// Most commands of a batch (`contract.md`, Bounds).
 const BATCH_MAX: usize = 100;
-/// The longest `staffId`, `deviceId` and `placeId`.
+/// The longest `staffId`, `deviceId`, `placeId` and `acceptedIn`.
 const WHO_MAX: usize = 64;
 /// What goes with a command and is no part of it (`sync.md` rule 16).
-const CIRCUMSTANCES: [&str; 6] = ["basedOn", "occurredAt", "deviceId", "staffId", "placeId", "force"];
+const CIRCUMSTANCES: [&str; 7] = ["basedOn", "occurredAt", "deviceId", "staffId", "placeId", "acceptedIn", "force"];
 
 #[derive(Deserialize)]
 struct Batch {
@@ -57,6 +57,8 @@ struct Circumstances {
     #[serde(default)]
     place_id: Option<String>,
     #[serde(default)]
+    accepted_in: Option<String>,
+    #[serde(default)]
     force: Option<Force>,
 }
 
@@ -72,6 +74,7 @@ struct Said {
     based_on: Option<Position>,
     staff_id: Option<StaffId>,
     place: Option<PlaceId>,
+    accepted_in: Option<Epoch>,
     force: Option<String>,
 }
 
@@ -123,10 +126,22 @@ fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
         Ok(command) => Intent::Command(command),
         Err(reason) => Intent::Invalid { fingerprint: fingerprint(text, &fields), reason },
     };
-    let Said { occurred_at, based_on, staff_id, place, force } = said.unwrap_or_default();
+    let Said { occurred_at, based_on, staff_id, place, accepted_in, force } = said.unwrap_or_default();
     let wire = Some(wire(fields));
     let origin = Origin::Queue;
-    Ok(Request { command_id, intent, occurred_at, based_on, device_id, staff_id, place, force, wire, origin })
+    Ok(Request {
+        command_id,
+        intent,
+        occurred_at,
+        based_on,
+        device_id,
+        staff_id,
+        place,
+        accepted_in,
+        force,
+        wire,
+        origin,
+    })
 }
 
 fn circumstances(text: &str) -> Result<Said, InvalidCommand> {
@@ -142,12 +157,14 @@ fn circumstances(text: &str) -> Result<Said, InvalidCommand> {
     };
     bounded("staffId", &said.staff_id)?;
     bounded("placeId", &said.place_id)?;
+    bounded("acceptedIn", &said.accepted_in)?;
     let force = said.force.map(|force| force.reason);
     if force.as_ref().is_some_and(|why| why.trim().is_empty() || why.chars().count() > TEXT_MAX_CHARS) {
         return Err(InvalidCommand(format!("The reason of a force has 1 to {TEXT_MAX_CHARS} characters.")));
     }
     let (staff_id, place) = (said.staff_id.map(StaffId), said.place_id.map(PlaceId));
-    Ok(Said { occurred_at, based_on: said.based_on, staff_id, place, force })
+    let accepted_in = said.accepted_in.map(Epoch);
+    Ok(Said { occurred_at, based_on: said.based_on, staff_id, place, accepted_in, force })
 }
 
 /// A command's text as an object, without what goes with it.

@@ -172,11 +172,14 @@ impl App {
 fn waits_for_a_place(request: &Request, now: VenueTime) -> Option<&BarcodeId> {
     let late = request.occurred_at.is_some_and(|moment| now.since(moment) > LATE_MS);
     match &request.intent {
-        Intent::Command(Command::Play(band)) if request.place.is_none() && request.force.is_none() && !late => {
-            Some(band)
-        }
+        Intent::Command(Command::Play(band)) if !late && !is_inside(request) => Some(band),
         Intent::Command(_) | Intent::Invalid { .. } => None,
     }
+}
+
+/// The gate has said GO, or staff do it anyway.
+fn is_inside(request: &Request) -> bool {
+    request.place.is_some() || request.accepted_in.is_some() || request.force.is_some()
 }
 
 /// How many of `waiting` find no place but lent ones.

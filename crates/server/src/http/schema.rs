@@ -101,7 +101,8 @@ shapes! {
     /// A command with its envelope; its own fields stand beside these.
     Command {
         command_id: String, r#type: String, occurred_at: Option<String>, based_on: Option<Position>,
-        staff_id: Option<String>, device_id: Option<String>, place_id: Option<String>, force: Option<Force>,
+        staff_id: Option<String>, device_id: Option<String>, place_id: Option<String>, accepted_in: Option<String>,
+        force: Option<Force>,
     }
     /// Why staff do it although the venue would say no.
     Force { reason: String }

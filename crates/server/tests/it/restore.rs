@@ -195,6 +195,29 @@ fn who_was_let_in_on_a_place_that_nothing_stands_in_for_is_inside_and_somebody_i
 }
 
 #[test]
+fn who_was_let_in_without_a_place_is_inside_and_somebody_is_told_where_there_is_no_room() {
+    let (mut bench, _, seen) = copy_without_places();
+    let first = Epoch::from("first");
+    let here = bench.head().epoch;
+    let accepted_in = |band: &str, epoch: &Epoch| Request {
+        accepted_in: Some(epoch.clone()),
+        ..boarding("desk-2", band, None, &seen)
+    };
+    let lied = accepted_in("B-2", &here);
+    let Outcome::Rejected { rejection } = bench.run(&lied).outcome else { panic!("this log would know it") };
+    assert_eq!(rejection.code.as_str(), "venue_full");
+    let board = accepted_in("B-3", &first);
+    let executed = bench.run(&board);
+    let Outcome::Accepted { flags, .. } = &executed.outcome else { panic!("the child is inside") };
+    assert_eq!(*flags, [json!({ "flag": "overCapacity" })]);
+    assert_eq!(filled(&bench), (1, 2), "nobody's place is spent");
+    let head = bench.head();
+    assert_eq!((bench.run(&board).outcome, bench.head().seq), (executed.outcome, head.seq), "once");
+    let venue = bench.view(|view| Mirror::load(view).expect("rows").venue);
+    assert_eq!(venue.attention().count(), 1);
+}
+
+#[test]
 fn a_place_that_nobody_knows_covers_nothing_where_no_log_was_lost() {
     let (mut bench, lent, seen) = copy_without_places();
     let here = Position { epoch: bench.head().epoch, seq: 1 };

@@ -10,6 +10,7 @@ fn command(n: u128) -> Unanswered {
         occurred_at: "2026-11-24T15:04:05.123Z".to_owned(),
         based_on: Position { epoch: Epoch::from("e"), seq: 7 },
         place: None,
+        accepted_in: None,
         force_reason: None,
     }
 }

@@ -100,6 +100,8 @@ struct Circumstances {
     late: bool,
     force: Option<String>,
     place: Option<PlaceId>,
+    /// The log that had accepted it before.
+    accepted_in: Option<String>,
 }
 
 impl Circumstances {
@@ -108,7 +110,8 @@ impl Circumstances {
         let occurred_at = said.unwrap_or(now);
         let force = command["force"]["reason"].as_str().map(str::to_owned);
         let place = command["placeId"].as_str().map(PlaceId::from);
-        Self { occurred_at, late: now.since(occurred_at) > 5_000, force, place }
+        let accepted_in = command["acceptedIn"].as_str().map(str::to_owned);
+        Self { occurred_at, late: now.since(occurred_at) > 5_000, force, place, accepted_in }
     }
 }
 
@@ -235,13 +238,14 @@ impl State {
             Err(error) => return rejected(json!({ "code": "invalid_command", "message": error.0, "details": {} })),
         };
         let command_id: CommandId = id.parse().expect("a UUID");
-        let Circumstances { occurred_at, late, force, place } = circumstances;
+        let Circumstances { occurred_at, late, force, place, accepted_in } = circumstances;
+        let happened = accepted_in.as_ref().is_some_and(|epoch| *epoch != self.epoch);
         let moment = not_before(&self.venue, &command)
             .map_or(self.now, |earliest| effective_at(*occurred_at, Some(earliest), self.now).at);
         // Only the desk that a place is lent to names it.
         let device_id = place.as_ref().and_then(|id| self.venue.place(id)).map(|row| row.device_id.clone());
         let (late, force, place) = (*late, force.clone(), place.clone());
-        let context = Context { late, force, place, device_id, ..Context::new(command_id, moment) };
+        let context = Context { late, force, place, device_id, happened, ..Context::new(command_id, moment) };
         match decide(&self.venue, &command, &context) {
             Ok(decision) => {
                 let seqs = self.log_unit(&decision.events, id);

@@ -208,6 +208,20 @@ fn the_youngest_of_its_desks_places_stands_in_for_one_of_another_log() {
 }
 
 #[test]
+fn who_was_inside_in_a_log_that_is_gone_is_inside_however_full_this_one_is() {
+    let happened = |context| Context { happened: true, ..context };
+    for (policy, max) in [("strict", 1), ("advisory", 1), ("strict", 2)] {
+        let mut bench = full(policy);
+        bench.settings(0, &format!(r#"{{"maxOccupancy":{max}}}"#)).expect("changed");
+        bench.lend("e", &["p"]);
+        let decision = bench.late_with(1, &verb("play", "B"), happened).expect("accepted");
+        assert_eq!(decision.flags, [Flag::OverCapacity], "{policy}, {max}");
+        assert_eq!(bench.venue.playing(), 2);
+        assert!(bench.venue.place(&PlaceId::from("p")).is_some(), "nobody else's place is spent");
+    }
+}
+
+#[test]
 fn lending_says_only_what_changes() {
     let mut bench = Bench::new();
     assert_eq!(bench.lend("d", &["p", "q"]).events.len(), 1);
