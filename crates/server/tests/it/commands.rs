@@ -60,6 +60,29 @@ fn the_way_of_a_command_says_when_it_was_stored_and_which_desks_have_applied_it(
 }
 
 #[test]
+fn a_display_that_keeps_no_rows_is_no_desk_that_has_applied_a_command() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    assert_eq!(venue.sell("B-1", &hour, 1).status, 201);
+    let (played, desk) = (id(), Desk { venue: &venue, device: "desk-1" });
+    desk.accept(json!({ "commandId": played, "type": "session.play", "barcodeId": "B-1" }));
+    let way = || venue.get(&format!("/api/commands/{played}")).json;
+    let last = way()["seqs"][0].as_u64().expect("a seq");
+    let ack = format!("42[\"sync:ack\",{{\"epoch\":\"{}\",\"seq\":{last}}}]", venue.ready().epoch);
+    let address = venue.address();
+    let kitchen = ["&profile=full", ""].map(|profile| Socket::connect_as(address, profile, "kitchen"));
+    let stock = Socket::connect_nameless(address);
+    for (before, mut socket) in kitchen.into_iter().chain([stock]).enumerate() {
+        socket.send(&ack);
+        // What is not known is counted, and comes after it.
+        socket.send("42[\"unknown\"]");
+        let counted = format!("gangway_socket_messages_ignored_total {}", before + 1);
+        until("it has said so", || venue.get("/metrics").text.contains(&counted).then_some(()));
+        assert_eq!(way()["seenBy"], 0);
+    }
+}
+
+#[test]
 fn a_batch_is_executed_in_order_and_each_command_has_its_outcome() {
     let venue = Venue::start();
     let hour = venue.product(10.0, Some(3600));

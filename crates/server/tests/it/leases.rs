@@ -96,6 +96,17 @@ fn a_desk_that_only_listens_has_its_part_kept() {
 }
 
 #[test]
+fn a_display_fills_no_places_so_none_is_kept_for_it() {
+    let venue = strict(6);
+    let address = venue.address();
+    let kitchen = ["&profile=full", ""].map(|profile| Socket::connect_as(address, profile, "kitchen"));
+    let mut displays: Vec<Socket> = kitchen.into_iter().chain([Socket::connect_nameless(address)]).collect();
+    displays.iter_mut().for_each(|display| drop(display.event("sync:head")));
+    let mut desk = Holder::new(&venue, "d-1");
+    assert_eq!(desk.calls(), 6, "all of them");
+}
+
+#[test]
 fn a_covered_play_spends_its_place_and_is_let_in_however_full_it_is() {
     let venue = strict(2);
     let mut desk = Holder::new(&venue, "d-1");

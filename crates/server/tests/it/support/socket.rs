@@ -61,21 +61,29 @@ impl Socket {
 
     /// Connects as that desk.
     pub fn connect_as(at: SocketAddr, query: &str, device: &str) -> Self {
-        let mut socket = Self::open(at, query, device);
-        socket.wait("the answer to CONNECT", |socket| socket.message()?.starts_with("40").then_some(()));
-        socket
+        Self::open(at, query, &format!("{{\"deviceId\":\"{device}\"}}")).connected()
+    }
+
+    /// Connects as a stock client does, which says nothing of itself.
+    pub fn connect_nameless(at: SocketAddr) -> Self {
+        Self::open(at, "", "").connected()
+    }
+
+    fn connected(mut self) -> Self {
+        self.wait("the answer to CONNECT", |socket| socket.message()?.starts_with("40").then_some(()));
+        self
     }
 
     /// Connects and reads nothing after the upgrade.
     pub fn connect_silent(at: SocketAddr, query: &str) -> Self {
-        Self::open(at, query, "desk-1")
+        Self::open(at, query, r#"{"deviceId":"desk-1"}"#)
     }
 
-    fn open(at: SocketAddr, query: &str, device: &str) -> Self {
+    fn open(at: SocketAddr, query: &str, auth: &str) -> Self {
         let (stream, head) = upgrade(at, query, "");
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         let mut socket = Self { stream, buffer: Vec::new(), events: Vec::new(), pings: 0 };
-        socket.send(&format!("40{{\"deviceId\":\"{device}\"}}"));
+        socket.send(&format!("40{auth}"));
         socket
     }
 
