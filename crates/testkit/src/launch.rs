@@ -10,7 +10,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{namespace::Namespace, remains::Remains};
+use crate::{
+    namespace::Namespace,
+    remains::{MARK, Remains, mark},
+};
 
 /// How to start a program; plain by default.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +63,7 @@ impl Launch {
             }
             None => Command::new(program),
         };
-        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).envs(self.environment.iter().map(|(name, value)| (name, value))).env(MARK, mark());
         let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let child = child.unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
         *self.target.pid.lock().unwrap_or_else(PoisonError::into_inner) = Some(child.id());

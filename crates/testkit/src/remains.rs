@@ -8,7 +8,11 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
-/// Keeps a list of `kind:name`, `+` and `-` each a line, and ends with who writes it.
+/// What is in the environment of each process that is started here, with this one's id.
+pub(crate) const MARK: &str = "GANGWAY_TEST_RUN";
+
+/// Keeps a list of `kind:name`, `+` and `-` each a line, and ends with who writes it. A process that was not said yet
+/// is found by the mark `$1`; it may have been about to start, and one that is struck may be about to make a file.
 const SHELL: &str = r#"
 trap '' HUP INT TERM
 left=' '
@@ -19,16 +23,33 @@ while read -r line; do
     *) case $left in *" $it "*) left="${left%%" $it "*} ${left#*" $it "}" ;; esac ;;
     esac
 done
+ids=
+for it in $left; do
+    case $it in process:*) ids="$ids ${it#*:}"; kill -KILL "${it#*:}" ;; esac
+done
+for wait in 0 0.1 0.4; do
+    sleep "$wait"
+    for it in $(grep -lzxF -e "$1" /proc/[0-9]*/environ); do
+        it=${it%/environ}
+        ids="$ids ${it#/proc/}"
+        kill -KILL "${it#/proc/}"
+    done
+    for it in $ids; do rm -f "/dev/shm/sem.faketime_sem_$it" "/dev/shm/faketime_shm_$it"; done
+done
 for it in $left; do
     name=${it#*:}
     case $it in
-    process:*) kill -KILL "$name"; rm -f "/dev/shm/sem.faketime_sem_$name" "/dev/shm/faketime_shm_$name" ;;
     cable:*) ip link del "$name" ;;
     network:*) ip netns del "$name" ;;
     disk:*) umount --lazy "$name"; rmdir "$name" ;;
     esac
 done
 "#;
+
+/// This run's mark.
+pub(crate) fn mark() -> String {
+    std::process::id().to_string()
+}
 
 /// Something that must not outlive this process; without blanks. Whoever ends it drops this then.
 #[derive(Debug)]
@@ -60,7 +81,7 @@ impl Drop for Remains {
 /// In a group of its own: what is sent to the run's does not reach it.
 fn start() -> Option<Mutex<ChildStdin>> {
     let mut shell = Command::new("sh");
-    shell.args(["-c", SHELL]).process_group(0);
+    shell.args(["-c", SHELL, "sh", &format!("{MARK}={}", mark())]).env_remove(MARK).process_group(0);
     shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     shell.spawn().ok()?.stdin.take().map(Mutex::new)
 }
