@@ -297,6 +297,23 @@ impl Command {
         })
     }
 
+    /// The types that a device can send; the clock and the lending of places have more.
+    pub const SENT_KINDS: [&str; 13] = [
+        "session.checkin",
+        "sale.create",
+        "session.play",
+        "session.pause",
+        "session.end",
+        "product.create",
+        "product.update",
+        "product.delete",
+        "transaction.correct",
+        "settings.update",
+        "attention.raise",
+        "attention.resolve",
+        "place.writeOff",
+    ];
+
     /// The `type` on the wire.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -64,6 +64,9 @@ pub enum Rejection {
     /// It is older than outcomes are kept, so nobody can say whether it was done before (`sync.md` rule 16).
     #[error("This is older than 30 days. It was not done; look whether it still matters.")]
     TooOld,
+    /// Its device has no right to it.
+    #[error("This device may not do that. Somebody with the right to it has to.")]
+    Forbidden,
     /// No such open entry of the attention list.
     #[error("This entry is settled already.")]
     UnknownEntry,
@@ -99,6 +102,7 @@ impl Rejection {
             | Self::CurrencyFixed
             | Self::Invalid { .. }
             | Self::TooOld
+            | Self::Forbidden
             | Self::UnknownEntry
             | Self::IdConflict => json!({}),
         }

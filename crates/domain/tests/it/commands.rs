@@ -155,7 +155,7 @@ fn the_fingerprint_is_over_the_intent_and_not_the_bytes() {
 #[test]
 fn a_command_knows_its_type() {
     let line = r#"{"barcodeId":"B","productId":"p","quantity":1}"#;
-    for (kind, fields) in [
+    let examples = [
         ("session.checkin", r#""barcodeId":"B","products":[{"id":"p","quantity":1}]"#.to_owned()),
         ("sale.create", format!(r#""lines":[{line}]"#)),
         ("session.play", r#""barcodeId":"B""#.to_owned()),
@@ -166,7 +166,12 @@ fn a_command_knows_its_type() {
         ("product.delete", r#""productId":"p""#.to_owned()),
         ("transaction.correct", r#""transactionId":"t","quantity":1,"reason":"r""#.to_owned()),
         ("settings.update", r#""changes":{"maxOccupancy":1}"#.to_owned()),
-    ] {
+        ("attention.raise", r#""kind":"unreadable","message":"m""#.to_owned()),
+        ("attention.resolve", r#""entryId":"e","action":"dismiss","reason":"r""#.to_owned()),
+        ("place.writeOff", r#""lostDeviceId":"d","reason":"r""#.to_owned()),
+    ];
+    assert!(examples.iter().map(|(kind, _)| *kind).eq(Command::SENT_KINDS), "each that can be sent, in its order");
+    for (kind, fields) in examples {
         let command = Command::parse(&format!(r#"{{"type":"{kind}",{fields}}}"#)).expect(kind);
         assert_eq!(command.kind(), kind);
         assert_eq!(

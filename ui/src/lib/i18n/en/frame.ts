@@ -109,6 +109,7 @@ export const frame = {
     product_removed: "This product has already been removed.",
     currency_fixed: "The currency can't change once something was sold.",
     id_conflict: "This was already sent with other content. Try again.",
+    forbidden: "This desk may not do that. A manager can do it at another one.",
     already_refunded: "This sale has already been given back.",
     invalid_barcode: "This is not a band's code.",
     invalid_command: "The venue did not take this. Look at what was entered.",

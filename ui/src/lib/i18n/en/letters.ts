@@ -76,6 +76,7 @@ export const letters = {
     unknown_product: "a product of it is not sold",
     product_removed: "the product had been removed",
     unknown_transaction: "the sale was not found",
+    forbidden: "this desk may not do that",
     already_refunded: "it had already been given back",
     required_product_missing: "a required product was missing",
     currency_fixed: "the currency can't change once something was sold",

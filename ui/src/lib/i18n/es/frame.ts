@@ -111,6 +111,7 @@ export const frame: typeof source = {
     product_removed: "Este producto ya se ha quitado.",
     currency_fixed: "La moneda no puede cambiar una vez que se ha vendido algo.",
     id_conflict: "Esto ya se envió con otro contenido. Prueba otra vez.",
+    forbidden: "Este puesto no puede hacer eso. Un responsable puede hacerlo en otro.",
     already_refunded: "Esta venta ya se ha devuelto.",
     invalid_barcode: "Esto no es el código de una pulsera.",
     invalid_command: "No se ha podido aceptar. Revisa lo que has escrito.",

@@ -77,6 +77,7 @@ export const letters: typeof source = {
     unknown_product: "uno de sus productos no se vende",
     product_removed: "el producto se había quitado",
     unknown_transaction: "no se encontró la venta",
+    forbidden: "este puesto no puede hacer eso",
     already_refunded: "ya se había devuelto",
     required_product_missing: "faltaba un producto obligatorio",
     currency_fixed: "la moneda no puede cambiar una vez que se ha vendido algo",
