@@ -124,6 +124,36 @@ pub struct StoredCommand {
     pub outcome: String,
 }
 
+/// A desk or a screen that was paired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDevice {
+    /// Its id.
+    pub id: DeviceId,
+    /// What people call it.
+    pub name: String,
+    /// The name of its role.
+    pub role: String,
+    /// SHA-256 of its token, in hex.
+    pub token_hash: String,
+    /// When it got the token.
+    pub paired_at: VenueTime,
+    /// When it called last, to about a minute.
+    pub seen_at: Option<VenueTime>,
+    /// Its token counts no more since then.
+    pub revoked_at: Option<VenueTime>,
+}
+
+/// A code by which one device gets its token, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCode {
+    /// SHA-256 of the code, in hex.
+    pub code_hash: String,
+    /// The role that it gives.
+    pub role: String,
+    /// From then on it gives nothing.
+    pub expires_at: VenueTime,
+}
+
 /// What nobody needs any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purge {
@@ -220,6 +250,18 @@ pub trait View {
     /// # Errors
     /// The store failed.
     fn has_session(&self, id: &SessionId) -> Result<bool, StoreError>;
+
+    /// The last event that has one of `names`; 0: there is none.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn last_of(&self, names: &[EventName]) -> Result<Seq, StoreError>;
+
+    /// All devices that were ever paired, the oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn devices(&self) -> Result<Vec<StoredDevice>, StoreError>;
 }
 
 /// One write transaction; dropped without [`Transaction::commit`], it leaves nothing behind.
@@ -321,6 +363,36 @@ pub trait Transaction: View {
     /// # Errors
     /// The store failed.
     fn set_head(&mut self, head: &Head) -> Result<(), StoreError>;
+
+    /// Stores a device, or replaces the one of its id.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_device(&mut self, device: &StoredDevice) -> Result<(), StoreError>;
+
+    /// Remembers when a device called.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn saw_device(&mut self, id: &DeviceId, at: VenueTime) -> Result<(), StoreError>;
+
+    /// A device's token counts no more.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn revoke_device(&mut self, id: &DeviceId, at: VenueTime) -> Result<(), StoreError>;
+
+    /// Stores a pairing code.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn put_code(&mut self, code: &StoredCode) -> Result<(), StoreError>;
+
+    /// Takes the code of that hash away, if it counts at `now`: it gives nothing a second time.
+    ///
+    /// # Errors
+    /// The store failed.
+    fn take_code(&mut self, hash: &str, now: VenueTime) -> Result<Option<StoredCode>, StoreError>;
 
     /// Marks where one command of several begins.
     ///

@@ -20,7 +20,7 @@ use tokio::{
     sync::{Mutex, Notify, mpsc, oneshot},
 };
 
-use super::{Head, Reader, Store, StoreError, View};
+use super::{Head, Reader, Store, StoreError, Transaction, View};
 use crate::execute::{self, Batch, EpochProof, Executed, Lease, LeaseCall, Leases, Ports, Request};
 
 /// Readers beside the writer.
@@ -34,6 +34,9 @@ const READS_WAITING_MAX: usize = 1_024;
 
 type Read = Box<dyn FnOnce(&mut dyn Reader) + Send>;
 
+/// Work that answers by itself.
+type Change = Box<dyn FnOnce(&mut dyn Store) + Send>;
+
 type Reply = oneshot::Sender<Result<Vec<Result<Executed, StoreError>>, StoreError>>;
 
 enum Write {
@@ -41,6 +44,7 @@ enum Write {
     Epoch(EpochProof, oneshot::Sender<Result<Option<Head>, StoreError>>),
     Lease(Box<LeaseCall>, oneshot::Sender<Result<Lease, StoreError>>),
     Tidy(oneshot::Sender<Result<bool, StoreError>>),
+    Change(Change),
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
 
@@ -214,6 +218,23 @@ impl StoreThreads {
         self.write(Write::Tidy).await
     }
 
+    /// Runs `work` in a transaction of its own; for what is no part of the log.
+    ///
+    /// # Errors
+    /// The store failed, or `work` did: nothing is kept.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write(|reply| {
+            Write::Change(Box::new(move |store| {
+                // Whoever asked may have gone away.
+                let _ = reply.send(changed(store, work));
+            }))
+        })
+        .await
+    }
+
     /// Ends the writer, with everything on disk. What is sent afterwards is refused.
     ///
     /// # Errors
@@ -255,6 +276,16 @@ impl StoreThreads {
         self.reader.try_send(read).map_err(|_| StoreError::Busy)?;
         answer.await.unwrap_or(Err(StoreError::Busy))
     }
+}
+
+fn changed<T>(
+    store: &mut dyn Store,
+    work: impl FnOnce(&mut dyn Transaction) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut transaction = store.begin()?;
+    let result = work(transaction.as_mut())?;
+    transaction.commit()?;
+    Ok(result)
 }
 
 async fn read(mut reader: Box<dyn Reader>, reads: Arc<Mutex<mpsc::Receiver<Read>>>) {
@@ -300,6 +331,7 @@ impl WriterThread {
                 Write::Tidy(reply) => {
                     let _ = reply.send(execute::tidy(self.store.as_mut(), &self.ports));
                 }
+                Write::Change(change) => change(self.store.as_mut()),
                 Write::Close(reply) => {
                     let _ = reply.send(self.store.close());
                     return;

@@ -10,6 +10,7 @@ use std::{
 
 use gangway_domain::{
     decide::Needs,
+    event::EventName,
     hash::StateHash,
     ids::{CommandId, DeviceId, EventId, ProductId, Seq, SessionId, TransactionId, row_id},
     rows::{Change, Collection, ProductRow, Row, TransactionRow},
@@ -20,7 +21,8 @@ use gangway_server::{
     dispatcher::mirror::Mirror,
     execute::{self, LeaseCall, Leases, Origin, Request, SeenTurn},
     store::{
-        AsOf, Head, LinesOf, LoggedEvent, Purge, Reader, Store, StoreError, StoredCommand, StoredRow, Transaction, View,
+        AsOf, Head, LinesOf, LoggedEvent, Purge, Reader, Store, StoreError, StoredCode, StoredCommand, StoredDevice,
+        StoredRow, Transaction, View,
     },
 };
 use serde_json::json;
@@ -93,6 +95,12 @@ impl View for FailingTransaction<'_> {
     fn has_session(&self, id: &SessionId) -> Result<bool, StoreError> {
         self.inner.has_session(id)
     }
+    fn last_of(&self, names: &[EventName]) -> Result<Seq, StoreError> {
+        self.inner.last_of(names)
+    }
+    fn devices(&self) -> Result<Vec<StoredDevice>, StoreError> {
+        self.inner.devices()
+    }
 }
 
 impl Transaction for FailingTransaction<'_> {
@@ -161,6 +169,26 @@ impl Transaction for FailingTransaction<'_> {
     fn set_head(&mut self, head: &Head) -> Result<(), StoreError> {
         self.spend()?;
         self.inner.set_head(head)
+    }
+    fn put_device(&mut self, device: &StoredDevice) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_device(device)
+    }
+    fn saw_device(&mut self, id: &DeviceId, at: VenueTime) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.saw_device(id, at)
+    }
+    fn revoke_device(&mut self, id: &DeviceId, at: VenueTime) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.revoke_device(id, at)
+    }
+    fn put_code(&mut self, code: &StoredCode) -> Result<(), StoreError> {
+        self.spend()?;
+        self.inner.put_code(code)
+    }
+    fn take_code(&mut self, hash: &str, now: VenueTime) -> Result<Option<StoredCode>, StoreError> {
+        self.spend()?;
+        self.inner.take_code(hash, now)
     }
     fn mark(&mut self) -> Result<(), StoreError> {
         self.inner.mark()

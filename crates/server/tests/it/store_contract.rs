@@ -3,13 +3,14 @@
 use gangway_domain::{
     decide::Needs,
     event::EventName,
-    ids::{CommandId, EventId, ProductId, SessionId, TransactionId},
+    ids::{CommandId, DeviceId, EventId, ProductId, SessionId, TransactionId},
     money::MinorUnits,
     rows::{Collection, ProductRow, Row},
     time::VenueTime,
 };
 use gangway_server::store::{
-    AsOf, Head, LinesOf, LoggedEvent, Purge, Store, StoreError, StoredCommand, Transaction, View, sqlite::SqliteStore,
+    AsOf, Head, LinesOf, LoggedEvent, Purge, Store, StoreError, StoredCode, StoredCommand, StoredDevice, Transaction,
+    View, sqlite::SqliteStore,
 };
 use tempfile::TempDir;
 
@@ -53,6 +54,8 @@ store_contract!(sqlite: Sqlite;
     a_known_command_can_not_be_stored_twice,
     lines_come_newest_first,
     the_log_is_trimmed_by_whole_commands_and_never_at_its_head,
+    a_device_is_known_until_it_is_removed_and_after_a_restart,
+    a_pairing_code_is_taken_once_and_in_time,
 );
 
 fn product(id: &str, price: i64) -> ProductRow {
@@ -328,4 +331,60 @@ fn a_damaged_file_is_found_after_an_unclean_end() {
         .expect("damaged");
     let refused = SqliteStore::open(&path, founding);
     assert!(matches!(refused, Err(StoreError::Damaged(_))), "a damaged venue was opened");
+}
+
+fn device(id: &str) -> StoredDevice {
+    StoredDevice {
+        id: DeviceId::from(id),
+        name: "Gate".to_owned(),
+        role: "operator".to_owned(),
+        token_hash: format!("hash of {id}"),
+        paired_at: VenueTime(100),
+        seen_at: None,
+        revoked_at: None,
+    }
+}
+
+fn change<T>(store: &mut dyn Store, work: impl FnOnce(&mut dyn Transaction) -> Result<T, StoreError>) -> T {
+    let mut transaction = store.begin().expect("a transaction");
+    let result = work(transaction.as_mut()).expect("it works");
+    transaction.commit().expect("it commits");
+    result
+}
+
+fn a_device_is_known_until_it_is_removed_and_after_a_restart<F: Factory>() {
+    let (mut store, dir) = F::make();
+    change(store.as_mut(), |transaction| {
+        transaction.put_device(&device("one"))?;
+        transaction.put_device(&device("two"))?;
+        transaction.saw_device(&DeviceId::from("one"), VenueTime(300))?;
+        transaction.saw_device(&DeviceId::from("one"), VenueTime(200))?;
+        transaction.revoke_device(&DeviceId::from("two"), VenueTime(400))?;
+        transaction.revoke_device(&DeviceId::from("two"), VenueTime(500))
+    });
+    drop(store);
+    let mut store = F::again(&dir);
+    let one = StoredDevice { seen_at: Some(VenueTime(300)), ..device("one") };
+    let two = StoredDevice { revoked_at: Some(VenueTime(400)), ..device("two") };
+    assert_eq!(change(store.as_mut(), |transaction| transaction.devices()), [one, two]);
+    change(store.as_mut(), |transaction| transaction.put_device(&device("two")));
+    assert_eq!(change(store.as_mut(), |transaction| transaction.devices())[1], device("two"), "it came back");
+}
+
+fn a_pairing_code_is_taken_once_and_in_time<F: Factory>() {
+    let (mut store, _dir) = F::make();
+    let code = |hash: &str, expires_at| StoredCode {
+        code_hash: hash.to_owned(),
+        role: "kiosk".to_owned(),
+        expires_at: VenueTime(expires_at),
+    };
+    change(store.as_mut(), |transaction| {
+        transaction.put_code(&code("early", 100))?;
+        transaction.put_code(&code("late", 200))
+    });
+    let mut take = |hash: &str, now| change(store.as_mut(), |transaction| transaction.take_code(hash, VenueTime(now)));
+    assert_eq!(take("early", 100), None, "its time is over");
+    assert_eq!(take("none", 100), None);
+    assert_eq!(take("late", 199), Some(code("late", 200)));
+    assert_eq!(take("late", 199), None, "once");
 }

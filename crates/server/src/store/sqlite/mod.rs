@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, WAL, every commit on disk before it is answered.
 
+mod devices;
 mod purge;
 mod read;
 mod slice;

@@ -10,8 +10,8 @@ use gangway_domain::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::{damaged, integer, seq, time};
-use crate::store::{Head, LinesOf, LoggedEvent, StoreError, StoredCommand, View};
+use super::{damaged, devices, integer, seq, time};
+use crate::store::{Head, LinesOf, LoggedEvent, StoreError, StoredCommand, StoredDevice, View};
 
 /// A connection within a read transaction.
 pub(super) struct SqliteView<'c> {
@@ -160,6 +160,18 @@ impl View for SqliteView<'_> {
     fn has_session(&self, id: &SessionId) -> Result<bool, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT 1 FROM sessions WHERE id = ?1")?;
         Ok(statement.exists([id.as_str()])?)
+    }
+
+    fn last_of(&self, names: &[EventName]) -> Result<Seq, StoreError> {
+        let places = vec!["?"; names.len()].join(", ");
+        let sql = format!("SELECT seq FROM events WHERE name IN ({places}) ORDER BY seq DESC LIMIT 1");
+        let names = rusqlite::params_from_iter(names.iter().map(|name| name.as_str()));
+        let found: Option<i64> = self.connection.prepare_cached(&sql)?.query_row(names, |row| row.get(0)).optional()?;
+        found.map_or(Ok(0), seq)
+    }
+
+    fn devices(&self) -> Result<Vec<StoredDevice>, StoreError> {
+        devices::all(self.connection)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gangway_domain::{
     decide::Needs,
+    event::EventName,
     ids::{CommandId, DeviceId, EventId, ProductId, Seq, SessionId, TransactionId},
     rows::{Collection, ProductRow, Row, SessionRow, TransactionRow},
     time::VenueTime,
@@ -11,9 +12,10 @@ use gangway_domain::{
 };
 use rusqlite::{OptionalExtension, params};
 
-use super::{damaged, integer, purge, slice, time};
+use super::{damaged, devices, integer, purge, slice, time};
 use crate::store::{
-    AsOf, Head, LinesOf, LoggedEvent, Purge, StoreError, StoredCommand, StoredRow, Transaction, View,
+    AsOf, Head, LinesOf, LoggedEvent, Purge, StoreError, StoredCode, StoredCommand, StoredDevice, StoredRow,
+    Transaction, View,
     sqlite::read::{SqliteView, table},
 };
 
@@ -107,6 +109,14 @@ impl View for SqliteTransaction<'_> {
 
     fn has_session(&self, id: &SessionId) -> Result<bool, StoreError> {
         self.seen().has_session(id)
+    }
+
+    fn last_of(&self, names: &[EventName]) -> Result<Seq, StoreError> {
+        self.seen().last_of(names)
+    }
+
+    fn devices(&self) -> Result<Vec<StoredDevice>, StoreError> {
+        self.seen().devices()
     }
 }
 
@@ -285,6 +295,26 @@ impl Transaction for SqliteTransaction<'_> {
                 head.state_hash.to_hex(),
             ])?;
         Ok(())
+    }
+
+    fn put_device(&mut self, device: &StoredDevice) -> Result<(), StoreError> {
+        devices::put(&self.inner, device)
+    }
+
+    fn saw_device(&mut self, id: &DeviceId, at: VenueTime) -> Result<(), StoreError> {
+        devices::saw(&self.inner, id, at)
+    }
+
+    fn revoke_device(&mut self, id: &DeviceId, at: VenueTime) -> Result<(), StoreError> {
+        devices::revoke(&self.inner, id, at)
+    }
+
+    fn put_code(&mut self, code: &StoredCode) -> Result<(), StoreError> {
+        devices::put_code(&self.inner, code)
+    }
+
+    fn take_code(&mut self, hash: &str, now: VenueTime) -> Result<Option<StoredCode>, StoreError> {
+        devices::take_code(&self.inner, hash, now)
     }
 
     fn mark(&mut self) -> Result<(), StoreError> {
