@@ -65,6 +65,27 @@ impl Ids for RandomIds {
     }
 }
 
+/// What nobody can guess: tokens and codes. Apart from [`Ids`], whose values only have to differ.
+pub trait Secrets: Send + Sync {
+    /// 256 random bits.
+    ///
+    /// # Errors
+    /// The system gives none; then nothing may be made of what is there instead.
+    fn secret(&self) -> std::io::Result<[u8; 32]>;
+}
+
+/// The system's randomness.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemSecrets;
+
+impl Secrets for SystemSecrets {
+    fn secret(&self) -> std::io::Result<[u8; 32]> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(std::io::Error::other)?;
+        Ok(secret)
+    }
+}
+
 /// The machine's two clocks in ms: the one on the wall, which may be set, and the one that only counts.
 pub trait Machine: Send + Sync {
     /// Since 1970 UTC.

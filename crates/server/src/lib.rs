@@ -5,6 +5,7 @@
 //! slow: it never touches persistence, and the log heals what it lost.
 #![deny(missing_docs)]
 
+pub mod access;
 pub mod clock;
 pub mod demo;
 pub mod dispatcher;

@@ -119,9 +119,12 @@ fn default_folder() -> Option<PathBuf> {
 
 /// The one line on stdout that scripts wait for.
 fn say_ready(ready: &Ready) -> std::io::Result<()> {
-    let line = serde_json::json!({
+    let mut line = serde_json::json!({
         "ready": true, "listen": ready.listen.to_string(), "venueId": ready.venue_id, "epoch": ready.epoch,
     });
+    if let Some(code) = &ready.pairing_code {
+        line["pairingCode"] = serde_json::json!(code);
+    }
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()

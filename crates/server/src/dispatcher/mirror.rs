@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use gangway_domain::{
+    event::EventName,
     hash::StateHash,
     ids::{Epoch, Seq},
     rows::{Change, Row},
@@ -11,7 +12,11 @@ use gangway_domain::{
 };
 use tokio::sync::watch;
 
-use crate::store::{Head, LoggedEvent, StoreError, View};
+use crate::{
+    access::table::{self, Hears},
+    realtime::Profile,
+    store::{LoggedEvent, StoreError, View},
+};
 
 /// A place in the log where a command ended, with what is true there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +27,43 @@ pub struct Place {
     pub seq: Seq,
     /// The last event that `full` sees.
     pub full_seq: Seq,
+    /// The last event that a kiosk hears.
+    pub kiosk_seq: Seq,
+    /// The last event that a display hears.
+    pub display_seq: Seq,
     /// Of the sync set.
     pub state_hash: StateHash,
 }
 
 impl Place {
-    /// Where `head` is.
-    pub fn of(head: &Head) -> Self {
-        Self { epoch: head.epoch.clone(), seq: head.seq, full_seq: head.full_seq, state_hash: head.state_hash }
+    /// Where the log of `view` is.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn of(view: &dyn View) -> Result<Self, StoreError> {
+        let head = view.head()?;
+        let last = |room| -> Result<Seq, StoreError> {
+            let heard: Vec<EventName> = EventName::ALL.into_iter().filter(|name| is_heard(room, *name)).collect();
+            view.last_of(&heard)
+        };
+        Ok(Self {
+            epoch: head.epoch,
+            seq: head.seq,
+            full_seq: head.full_seq,
+            kiosk_seq: last(Profile::Kiosk)?,
+            display_seq: last(Profile::Display)?,
+            state_hash: head.state_hash,
+        })
+    }
+
+    /// The last event that `room` hears (`sync.md` rule 2).
+    pub fn last(&self, room: Profile) -> Seq {
+        match room {
+            Profile::Full => self.full_seq,
+            Profile::Lean => self.seq,
+            Profile::Kiosk => self.kiosk_seq,
+            Profile::Display => self.display_seq,
+        }
     }
 }
 
@@ -63,7 +97,7 @@ impl Mirror {
             return Err(StoreError::Damaged(format!("a row: {error}")));
         }
         let venue = Venue::from_rows(rows).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok(Self { venue, place: Place::of(&view.head()?) })
+        Ok(Self { venue, place: Place::of(view)? })
     }
 
     /// Applies events that follow, whole commands only.
@@ -87,8 +121,16 @@ pub fn place_after(place: &Place, event: &LoggedEvent) -> Place {
         epoch: place.epoch.clone(),
         seq: event.seq,
         full_seq: if crate::execute::seen_by_full(event.name) { event.seq } else { event.prev_full },
+        kiosk_seq: if is_heard(Profile::Kiosk, event.name) { event.seq } else { place.kiosk_seq },
+        display_seq: if is_heard(Profile::Display, event.name) { event.seq } else { place.display_seq },
         state_hash: event.state_hash.unwrap_or(place.state_hash),
     }
+}
+
+/// Whether a room hears of a logged event at all.
+pub fn is_heard(room: Profile, name: EventName) -> bool {
+    let by_log = room == Profile::Lean || crate::execute::seen_by_full(name);
+    by_log && table::hears(room, name.as_str()) != Hears::Nothing
 }
 
 /// The mirror as the HTTP side sees it.

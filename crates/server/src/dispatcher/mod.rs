@@ -28,6 +28,7 @@ use self::{
     stats::StatsThrottle,
 };
 use crate::{
+    access::table::{self, Hears},
     clock::Clock,
     metrics::Metrics,
     realtime::Profile,
@@ -153,10 +154,12 @@ impl<E: Emitter> Dispatcher<E> {
         })?;
         let renewed = before.epoch != head.epoch;
         let mut place = Place { epoch: head.epoch.clone(), ..before };
+        let rooms = self.emitter.rooms();
         for (event, packets) in events.iter().zip(packets.iter().cycle()) {
-            place = place_after(&place, event);
-            for room in Profile::ALL {
-                packets.of(event, room, &place)?.into_iter().for_each(|packet| turn.queue.push(packet));
+            let after = place_after(&place, event);
+            let before = std::mem::replace(&mut place, after);
+            for room in &rooms {
+                packets.of(event, *room, (&before, &place))?.into_iter().for_each(|packet| turn.queue.push(packet));
             }
         }
         if renewed {
@@ -263,7 +266,7 @@ impl<E: Emitter> Dispatcher<E> {
         self.push(&mut turn.queue, "cart:updated", Ok(payload), Some(to_json(&meta)));
     }
 
-    /// Queues an event for `full` that is not logged.
+    /// Queues an event that is not logged for all who hear it, but for the consoles, which count for themselves.
     fn push(
         &self,
         queue: &mut EmissionQueue,
@@ -274,18 +277,21 @@ impl<E: Emitter> Dispatcher<E> {
         let made = payload.and_then(raw).and_then(|payload| Ok((payload, meta.transpose()?.map(raw).transpose()?)));
         match made {
             Ok((payload, meta)) => {
-                let room = Profile::Full;
-                queue.push(Packet { name, room, seq: None, payload, meta, committed_at: None, place: None });
+                let hear = |room: &Profile| *room != Profile::Lean && table::hears(*room, name) != Hears::Nothing;
+                for room in self.emitter.rooms().into_iter().filter(hear) {
+                    let (payload, meta) = (payload.clone(), meta.clone());
+                    queue.push(Packet { name, room, seq: None, payload, meta, committed_at: None, place: None });
+                }
             }
             Err(error) => tracing::error!(event = name, %error, "an event could not be written"),
         }
     }
 
-    /// The heartbeat, to both rooms. One that fails is not tried again: the next comes by itself.
+    /// The heartbeat, to all rooms. One that fails is not tried again: the next comes by itself.
     fn emit_heads(&self) {
         let (open, lent) = self.mirror.with(|mirror| (mirror.venue.attention().count(), mirror.venue.lent()));
         self.metrics.standing(open, lent);
-        for room in Profile::ALL {
+        for room in self.emitter.rooms() {
             self.metrics.connections(room, self.emitter.receivers(room));
             let place = self.emitted.borrow().clone();
             match head_packet(&place, room, self.clock.now()) {
@@ -309,10 +315,11 @@ impl<E: Emitter> Dispatcher<E> {
 pub fn head_packet(place: &Place, room: Profile, now: VenueTime) -> Result<Packet, StoreError> {
     let payload = json!({
         "epoch": place.epoch,
-        "head": match room { Profile::Full => place.full_seq, Profile::Lean => place.seq },
+        "head": place.last(room),
         "seq": place.seq,
         "serverTime": now.to_iso(),
-        "stateHash": place.state_hash.to_hex(),
+        // Of rows that a narrow room does not see, so there it could be compared with nothing.
+        "stateHash": Profile::ALL.contains(&room).then(|| place.state_hash.to_hex()),
         "intervalMs": HEAD_INTERVAL_MS,
     });
     let payload = raw(payload.to_string())?;

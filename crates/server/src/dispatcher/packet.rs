@@ -9,8 +9,9 @@ use gangway_domain::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::mirror::Place;
+use super::mirror::{Place, is_heard};
 use crate::{
+    access::table::{self, Hears},
     realtime::Profile,
     store::{LoggedEvent, StoreError},
 };
@@ -74,18 +75,27 @@ impl<'a> Packets<'a> {
         Ok(Self { epoch, active_sessions: active.transpose()?, dashboard_stats: stats.transpose()? })
     }
 
-    /// The packet of `event` for `room`, if its rule lets the event through.
+    /// The packet of `event` for `room`, if its rule lets the event through. `before` and `place`: where the log stands
+    /// before the event and with it.
     ///
     /// # Errors
     /// What is logged is no JSON.
-    pub fn of(&self, event: &LoggedEvent, room: Profile, place: &Place) -> Result<Option<Packet>, StoreError> {
-        if room == Profile::Full && !crate::execute::seen_by_full(event.name) {
+    pub fn of(
+        &self,
+        event: &LoggedEvent,
+        room: Profile,
+        (before, place): (&Place, &Place),
+    ) -> Result<Option<Packet>, StoreError> {
+        if !is_heard(room, event.name) {
             return Ok(None);
         }
         let changes = raw(event.changes.clone())?;
         let (payload, prev, changes) = match room {
-            Profile::Full => (self.full(event)?, event.prev_full, None),
+            Profile::Full => (self.full(event, Hears::Whole)?, event.prev_full, None),
             Profile::Lean => (raw(event.payload.clone())?, event.seq.saturating_sub(1), Some(changes.as_ref())),
+            Profile::Kiosk | Profile::Display => {
+                (self.full(event, table::hears(room, event.name.as_str()))?, before.last(room), None)
+            }
         };
         let meta = Meta {
             epoch: self.epoch,
@@ -104,12 +114,13 @@ impl<'a> Packets<'a> {
             payload,
             meta: Some(raw(to_json(&meta)?)?),
             committed_at: Some(event.emitted_at),
-            place: (event.seq == event.last).then(|| place.clone()),
+            // What the narrow rooms were sent says nothing of the others.
+            place: (event.seq == event.last && Profile::ALL.contains(&room)).then(|| place.clone()),
         }))
     }
 
     /// The lean payload with what the contract documents for `full`.
-    fn full(&self, event: &LoggedEvent) -> Result<Box<RawValue>, StoreError> {
+    fn full(&self, event: &LoggedEvent, hears: Hears) -> Result<Box<RawValue>, StoreError> {
         let Extras { active_sessions, dashboard_stats } = payload::extras(event.name);
         let lean = event.payload.trim_end();
         let mut text = lean.strip_suffix('}').unwrap_or(lean).to_owned();
@@ -123,7 +134,7 @@ impl<'a> Packets<'a> {
         if let Some(list) = self.active_sessions.as_ref().filter(|_| active_sessions) {
             add("activeSessions", list);
         }
-        if let Some(stats) = self.dashboard_stats.as_ref().filter(|_| dashboard_stats) {
+        if let Some(stats) = self.dashboard_stats.as_ref().filter(|_| dashboard_stats && hears == Hears::Whole) {
             add("dashboardStats", stats);
         }
         text.push('}');

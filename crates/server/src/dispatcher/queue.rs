@@ -40,6 +40,11 @@ pub trait Emitter: Send + Sync {
     /// It reached nobody; it may be tried again.
     fn emit(&self, packet: &Packet) -> Result<Sent, EmitError>;
 
+    /// The rooms that packets are made for.
+    fn rooms(&self) -> Vec<Profile> {
+        Profile::ALL.to_vec()
+    }
+
     /// How many sockets the room has.
     fn receivers(&self, room: Profile) -> usize;
 

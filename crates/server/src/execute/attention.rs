@@ -18,7 +18,7 @@ impl Work<'_> {
     /// The end of a command that is refused without being decided.
     pub(super) fn refused(&self, transaction: &mut dyn Transaction, rejection: &Rejection) -> Result<Done, StoreError> {
         let needs = match &self.request.intent {
-            Intent::Command(command) => decide::needs(command),
+            Intent::Command(command) | Intent::Forbidden(command) => decide::needs(command),
             Intent::Invalid { .. } => decide::Needs::default(),
         };
         let venue = transaction.slice(&needs)?;
@@ -74,7 +74,7 @@ impl Work<'_> {
         Tapped {
             wire: self.request.wire.as_ref(),
             command: match &self.request.intent {
-                Intent::Command(command) => Some(command),
+                Intent::Command(command) | Intent::Forbidden(command) => Some(command),
                 Intent::Invalid { .. } => None,
             },
             context,

@@ -64,6 +64,8 @@ pub struct Ports {
 pub enum Intent {
     /// A command within its bounds.
     Command(Command),
+    /// A command that its device may not give.
+    Forbidden(Command),
     /// Invalid by itself; `fingerprint` tells it from others (`sync.md` rule 15).
     Invalid {
         /// Over what was sent.
@@ -76,14 +78,14 @@ pub enum Intent {
 impl Intent {
     fn fingerprint(&self) -> String {
         match self {
-            Self::Command(command) => command.fingerprint(),
+            Self::Command(command) | Self::Forbidden(command) => command.fingerprint(),
             Self::Invalid { fingerprint, .. } => fingerprint.clone(),
         }
     }
 
     fn kind(&self) -> &str {
         match self {
-            Self::Command(command) => command.kind(),
+            Self::Command(command) | Self::Forbidden(command) => command.kind(),
             Self::Invalid { .. } => "invalid",
         }
     }
@@ -137,7 +139,7 @@ impl Request {
                 keys.extend(command.made_keys(self.command_id));
                 keys
             }
-            Intent::Invalid { .. } => BTreeSet::new(),
+            Intent::Forbidden(_) | Intent::Invalid { .. } => BTreeSet::new(),
         }
     }
 
@@ -258,6 +260,7 @@ impl Work<'_> {
             Intent::Invalid { reason, .. } => {
                 self.refused(transaction, &Rejection::Invalid { reason: reason.to_string() }).map(Some)
             }
+            Intent::Forbidden(_) => self.refused(transaction, &Rejection::Forbidden).map(Some),
             Intent::Command(command) => self.decide_command(transaction, command),
         }
     }
@@ -392,7 +395,7 @@ impl Work<'_> {
     fn reason(&self) -> Option<String> {
         match &self.request.intent {
             Intent::Command(Command::PlaceWriteOff { reason, .. }) => Some(reason.clone()),
-            Intent::Command(_) | Intent::Invalid { .. } => self.request.force.clone(),
+            Intent::Command(_) | Intent::Forbidden(_) | Intent::Invalid { .. } => self.request.force.clone(),
         }
     }
 }

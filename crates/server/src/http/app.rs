@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{calls::Calls, error::ApiError, input::Caller, lease::Desks, snapshot::Snapshots};
 use crate::{
+    access::Access,
     clock::{Clock, Ids},
     dispatcher::{Notice, mirror::SharedMirror},
     execute::{Batch, Executed, Outcome, Request, WireRejection},
@@ -42,8 +43,10 @@ pub struct App {
     pub notices: mpsc::Sender<Notice>,
     /// Snapshots under way.
     pub snapshots: Arc<Snapshots>,
-    /// No tokens: every caller is a manager.
-    pub open: bool,
+    /// Who may call.
+    pub access: Arc<Access>,
+    /// The venue's id.
+    pub venue_id: String,
     /// The calls in progress.
     pub calls: Arc<Calls>,
     /// The desks that places are lent to.

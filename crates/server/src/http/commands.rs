@@ -21,7 +21,10 @@ use super::{
     error::ApiError,
     input::{Caller, JsonObject},
 };
-use crate::execute::{Intent, Origin, Outcome, Request};
+use crate::{
+    access::table,
+    execute::{Intent, Origin, Outcome, Request},
+};
 
 /// Most commands of a batch (`contract.md`, Bounds).
 const BATCH_MAX: usize = 100;
@@ -123,6 +126,7 @@ fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
     let said = circumstances(text);
     let parsed = Command::parse(text).and_then(|command| said.as_ref().map(|_| command).map_err(Clone::clone));
     let intent = match parsed {
+        Ok(command) if !table::may_give(caller.role, command.kind()) => Intent::Forbidden(command),
         Ok(command) => Intent::Command(command),
         Err(reason) => Intent::Invalid { fingerprint: fingerprint(text, &fields), reason },
     };

@@ -5,10 +5,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use gangway_domain::command::InvalidCommand;
-use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use http::{
+    HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
 use serde_json::{Value, json};
 
-use crate::{execute::WireRejection, store::StoreError};
+use crate::{access::Denied, execute::WireRejection, store::StoreError};
 
 /// Seconds after which a busy server may be asked again.
 const RETRY_AFTER_S: u16 = 1;
@@ -50,6 +53,11 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed.")
     }
 
+    /// 403: its role may not do this.
+    pub fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This device may not do that.")
+    }
+
     /// 410: the log can't say what was missed.
     pub fn snapshot_required() -> Self {
         Self::new(StatusCode::GONE, "snapshot_required", "The log can't say what was missed: load a snapshot.")
@@ -78,6 +86,16 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthorized => Self::unauthorized(),
+            Denied::Revoked => Self::new(StatusCode::UNAUTHORIZED, "revoked", denied.to_string()),
+            Denied::TooMany => Self::too_many(),
+        }
+    }
+}
+
 impl From<InvalidCommand> for ApiError {
     fn from(error: InvalidCommand) -> Self {
         Self::bad("invalid_command", error.to_string())
@@ -89,6 +107,9 @@ impl IntoResponse for ApiError {
         let again = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let body = json!({ "error": self.message, "code": self.code, "details": self.details });
         let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if again {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }

@@ -15,6 +15,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{app::App, error::ApiError};
 use crate::{
+    access::{
+        Identity,
+        table::{self, Who},
+    },
     net::connection::Connection,
     realtime::{MESSAGE_MAX, Profile, query},
 };
@@ -82,17 +86,60 @@ pub(super) async fn origin(State(origins): State<Origins>, request: Request, nex
     next.run(request).await
 }
 
-/// Who may call, and how often.
-pub(super) async fn access(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Who calls, and how often. A socket says who it is in its handshake, so it is let through to there.
+pub(super) async fn access(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Arc<Connection>>();
     if connection.is_some_and(|connection| !connection.allow()) {
         return ApiError::too_many().into_response();
     }
-    let everyones = matches!(request.uri().path(), "/healthz" | "/readyz");
-    if !app.open && !everyones {
-        return ApiError::unauthorized().into_response();
+    let path = request.uri().path();
+    let anybodys = matches!(path, "/healthz" | "/readyz" | "/api/pair");
+    if path.starts_with(SOCKET_PATH) || (anybodys && !app.access.is_open()) {
+        return next.run(request).await;
     }
+    let identity = match app.access.identify(bearer(request.headers())) {
+        Ok(identity) => identity,
+        Err(denied) => return ApiError::from(denied).into_response(),
+    };
+    if let (Some(device), Some(said)) = (&identity.device, request.headers().get("x-device-id"))
+        && said.as_bytes().trim_ascii() != device.as_str().as_bytes()
+    {
+        let sentence = "This token is another device's.";
+        return ApiError::new(StatusCode::FORBIDDEN, "wrong_device", sentence).into_response();
+    }
+    request.extensions_mut().insert(identity);
     next.run(request).await
+}
+
+/// The token of `Authorization: Bearer TOKEN`.
+fn bearer(headers: &http::HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Whether the table lets the caller's role make this call. What has no row is nobody's.
+pub(super) async fn authorise(request: Request, next: Next) -> Response {
+    let Some(path) = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()) else {
+        return ApiError::not_found("not_found", "There is nothing at this address.").into_response();
+    };
+    let Some(who) = table::call(request.method().as_str(), &path) else {
+        let mut allowed = table::methods(&path);
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        let response = StatusCode::METHOD_NOT_ALLOWED.into_response();
+        let allow = HeaderValue::from_str(&allowed.join(","));
+        return allow.map_or_else(
+            |_| StatusCode::METHOD_NOT_ALLOWED.into_response(),
+            |allow| ([(header::ALLOW, allow)], response).into_response(),
+        );
+    };
+    let may = match (who, request.extensions().get::<Identity>()) {
+        (Who::Anybody, _) => true,
+        (Who::Only(roles), Some(identity)) => roles.contains(&identity.role),
+        (Who::Only(_), None) => false,
+    };
+    if may { next.run(request).await } else { ApiError::forbidden().into_response() }
 }
 
 /// Keeps account of what each socket was sent over which connection.

@@ -21,6 +21,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::error::ApiError;
+use crate::access::{Identity, Role};
 
 /// The largest body (`contract.md`, Bounds).
 pub const BODY_MAX: usize = 256 << 10;
@@ -151,15 +152,20 @@ pub fn band(text: &str) -> Result<BarcodeId, ApiError> {
 pub struct Caller {
     /// `Idempotency-Key`.
     pub command_id: Option<CommandId>,
-    /// `X-Device-Id`.
+    /// The device whose token it has; without tokens, `X-Device-Id`.
     pub device_id: Option<DeviceId>,
+    /// What it may do.
+    pub role: Role,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(Self { command_id: command_id(&parts.headers)?, device_id: device_id(&parts.headers)? })
+        let said = device_id(&parts.headers)?;
+        let identity = parts.extensions.get::<Identity>().ok_or_else(ApiError::unauthorized)?;
+        let device_id = identity.device.clone().or(said);
+        Ok(Self { command_id: command_id(&parts.headers)?, device_id, role: identity.role })
     }
 }
 

@@ -173,7 +173,7 @@ fn waits_for_a_place(request: &Request, now: VenueTime) -> Option<&BarcodeId> {
     let late = request.occurred_at.is_some_and(|moment| now.since(moment) > LATE_MS);
     match &request.intent {
         Intent::Command(Command::Play(band)) if !late && !is_inside(request) => Some(band),
-        Intent::Command(_) | Intent::Invalid { .. } => None,
+        Intent::Command(_) | Intent::Forbidden(_) | Intent::Invalid { .. } => None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! The HTTP side: a file per resource, no rule of the venue, no SQL.
 //!
-//! Around the calls, from outside in: CORS, figures, JSON errors, origin, access, rate, the socket layer.
+//! Around the calls, from outside in: CORS, JSON errors, origin, who calls and how often, the socket layer, figures,
+//! whether its role may make this call.
 
 pub mod app;
 pub mod calls;
 mod checkin;
 mod commands;
+mod devices;
 pub mod error;
 mod guard;
 mod health;
@@ -23,7 +25,7 @@ mod venue;
 use axum::{
     Json, Router, middleware,
     response::{IntoResponse, Response},
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 use http::StatusCode;
 use socketioxide::layer::SocketIoLayer;
@@ -64,11 +66,16 @@ pub fn router(app: App, socket: SocketIoLayer, allowed: Origins) -> Router {
         .route("/api/sync/lease", post(lease::lease))
         .route("/api/sync/events", get(sync::events))
         .route("/api/sync/snapshot", get(snapshot::snapshot))
+        .route("/api/devices", get(devices::list))
+        .route("/api/devices/codes", post(devices::make_code))
+        .route("/api/devices/{id}", delete(devices::revoke))
+        .route("/api/pair", post(devices::pair))
         .route("/api/openapi.json", get(openapi::document))
         .layer(middleware::from_fn_with_state(app.calls.clone(), calls::in_progress))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .layer(middleware::from_fn(guard::authorise))
         .fallback(async || ApiError::not_found("not_found", "There is nothing at this address."))
         .layer(middleware::from_fn_with_state(app.clone(), guard::measure))
         .with_state(app.clone());

@@ -3,7 +3,9 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{checkin, commands, health, lease, products, schema, sessions, snapshot, sync, transactions, venue};
+use super::{
+    checkin, commands, devices, health, lease, products, schema, sessions, snapshot, sync, transactions, venue,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,6 +41,10 @@ use super::{checkin, commands, health, lease, products, schema, sessions, snapsh
         sync::events,
         snapshot::snapshot,
         lease::lease,
+        devices::list,
+        devices::make_code,
+        devices::revoke,
+        devices::pair,
         document,
         health::healthz,
         health::readyz,

@@ -94,6 +94,19 @@ shapes! {
     Cart { barcode_id: String, cart: Vec<CartLine> }
     /// It was done.
     Success { success: bool }
+    /// A code that a manager shows, and what the device is to be called; `deviceId`: the id that it has already.
+    Pair { code: String, device_name: String, device_id: Option<String> }
+    /// A device's token, which nobody can ask for again.
+    Paired { token: String, device_id: String, role: String, venue_id: String }
+    /// What the device is to be: `manager`, `operator`, `kiosk` or `display`.
+    CodeFor { role: Option<String> }
+    /// A pairing code: it counts once, and until then.
+    PairingCode { code: String, role: String, expires_at: String }
+    /// A device that was paired.
+    Device {
+        id: String, name: String, role: String, paired_at: String, last_seen_at: Option<String>,
+        revoked_at: Option<String>, connected: bool,
+    }
     /// How the server is.
     Health { status: String }
     /// A place in a log.

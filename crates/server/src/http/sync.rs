@@ -53,7 +53,7 @@ pub async fn events(State(app): State<App>, params: Params) -> Result<Response, 
     match app.store.read(move |view| look(view, &question)).await? {
         Told::Page(head, events) => Ok(Json(page(&asked, &head, &events, app.now())?).into_response()),
         Told::Gone(proof) => {
-            if let Some(proof) = proof.filter(|_| app.open) {
+            if let Some(proof) = proof {
                 app.store.start_epoch(proof).await?;
             }
             Err(ApiError::snapshot_required())
@@ -104,7 +104,7 @@ fn page(asked: &Asked, head: &Head, events: &[LoggedEvent], server_time: VenueTi
     let seen = events.iter().filter(|event| asked.profile == Profile::Lean || seen_by_full(event.name));
     let events: Vec<Value> = seen.map(|event| entry(asked.profile, event)).collect::<Result<_, _>>()?;
     let visible = match asked.profile {
-        Profile::Full => head.full_seq,
+        Profile::Full | Profile::Kiosk | Profile::Display => head.full_seq,
         Profile::Lean => head.seq,
     };
     let time = server_time.to_iso();
@@ -116,7 +116,7 @@ fn entry(profile: Profile, event: &LoggedEvent) -> Result<Value, StoreError> {
         serde_json::from_str(json).map_err(|error| StoreError::Damaged(format!("event {}: {error}", event.seq)))
     };
     let prev = match profile {
-        Profile::Full => event.prev_full,
+        Profile::Full | Profile::Kiosk | Profile::Display => event.prev_full,
         Profile::Lean => event.seq.saturating_sub(1),
     };
     Ok(json!({

@@ -6,7 +6,7 @@
 mod profile;
 pub mod sockets;
 
-use std::{collections::HashSet, str::FromStr, sync::Arc};
+use std::{collections::HashSet, str::FromStr, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use gangway_domain::ids::{DeviceId, Epoch, Position};
@@ -24,6 +24,7 @@ pub use profile::Profile;
 
 use self::sockets::{Entry, Sockets};
 use crate::{
+    access::{Access, Denied, table},
     clock::Clock,
     dispatcher::{
         head_packet,
@@ -42,6 +43,8 @@ pub const MESSAGE_MAX: usize = 64 << 10;
 /// What one poll carries at most. A burst of events with all live visits is some megabytes, and a polling
 /// client gets no more than this each time it asks.
 const POLL_MAX: u64 = 1 << 20;
+/// How long a connection may be there without having said who it is.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest `deviceId`.
 const DEVICE_ID_MAX: usize = 64;
 
@@ -56,6 +59,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Figures.
     pub metrics: Arc<Metrics>,
+    /// Who may listen.
+    pub access: Arc<Access>,
 }
 
 /// The socket layer: what axum wraps its router with, and what emits.
@@ -65,38 +70,77 @@ pub fn build(shared: Shared) -> (SocketIoLayer, SocketIo) {
         .max_payload(POLL_MAX)
         .ws_max_message_size(MESSAGE_MAX)
         .ws_max_frame_size(MESSAGE_MAX)
+        .connect_timeout(CONNECT_TIMEOUT)
         .with_state(shared)
         .build_layer();
     io.ns("/", on_connect.with(join));
     (layer, io)
 }
 
+/// Why a socket is not let in. The text is what a stock client finds in its `connect_error`.
 #[derive(Debug, Error)]
-#[error("profile has to be full or lean")]
-struct UnknownProfile;
+enum Refused {
+    #[error("profile has to be full or lean")]
+    UnknownProfile,
+    #[error("unauthorized")]
+    Unauthorized,
+    #[error("revoked")]
+    Revoked,
+    #[error("too_many_requests")]
+    TooMany,
+    #[error("forbidden")]
+    Forbidden,
+    #[error("wrong_device")]
+    WrongDevice,
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthorized => Self::Unauthorized,
+            Denied::Revoked => Self::Revoked,
+            Denied::TooMany => Self::TooMany,
+        }
+    }
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Auth {
+    token: Option<String>,
     device_id: Option<String>,
 }
 
 /// Puts a socket into its room before it hears that it is connected.
-async fn join(
-    socket: SocketRef,
-    TryData(auth): TryData<Auth>,
-    State(shared): State<Shared>,
-) -> Result<(), UnknownProfile> {
+async fn join(socket: SocketRef, TryData(auth): TryData<Auth>, State(shared): State<Shared>) -> Result<(), Refused> {
     let parts = socket.req_parts();
     let profile = match query(parts.uri.query(), "profile") {
-        Some(name) => Profile::parse(name).ok_or(UnknownProfile)?,
+        Some(name) => Profile::parse(name).ok_or(Refused::UnknownProfile)?,
         None => Profile::Full,
+    };
+    let Auth { token, device_id } = auth.unwrap_or_default();
+    let identity = shared.access.identify(token.as_deref())?;
+    let room = table::room(identity.role, profile).ok_or(Refused::Forbidden)?;
+    let said = device_id.filter(|id| id.len() <= DEVICE_ID_MAX).map(DeviceId);
+    let device_id = match (&identity.device, said) {
+        (Some(device), Some(said)) if *device != said => return Err(Refused::WrongDevice),
+        (device, said) => device.clone().or(said),
     };
     let by_websocket = query(parts.uri.query(), "transport") == Some("websocket");
     let transport = parts.extensions.get::<Arc<Connection>>().filter(|_| by_websocket).cloned();
-    let device_id = auth.unwrap_or_default().device_id.filter(|id| id.len() <= DEVICE_ID_MAX).map(DeviceId);
-    shared.sockets.add(&socket.id.to_string(), Entry::new(profile, device_id, transport));
-    socket.join(profile.as_str());
+    let leaver = socket.clone();
+    let leave = move || {
+        leaver.leave_all();
+        // Its connection is broken next, if its channel takes not even this.
+        let _ = leaver.clone().disconnect();
+    };
+    shared.sockets.add(&socket.id.to_string(), Entry::new(room, device_id, transport).leaving(leave));
+    // Removed while it joined: then nobody closed it.
+    if !shared.access.counts(&identity) {
+        shared.sockets.remove(&socket.id.to_string());
+        return Err(Refused::Revoked);
+    }
+    socket.join(room.as_str());
     Ok(())
 }
 
@@ -173,6 +217,10 @@ impl Emitter for RoomEmitter {
         }
         lost.iter().for_each(|sid| self.give_up(sid));
         Ok(Sent { receivers: receivers.saturating_sub(lost.len()) })
+    }
+
+    fn rooms(&self) -> Vec<Profile> {
+        self.shared.access.rooms()
     }
 
     fn receivers(&self, room: Profile) -> usize {

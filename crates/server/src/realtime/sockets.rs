@@ -31,6 +31,7 @@ pub struct Entry {
     polled: AtomicU64,
     transport: Mutex<Option<Arc<Connection>>>,
     acked: Mutex<(Option<Position>, Option<Instant>)>,
+    leave: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Entry {
@@ -43,7 +44,14 @@ impl Entry {
             polled: AtomicU64::new(0),
             transport: Mutex::new(transport),
             acked: Mutex::new((None, None)),
+            leave: None,
         }
+    }
+
+    /// With what takes it out of its room.
+    pub fn leaving(mut self, leave: impl Fn() + Send + Sync + 'static) -> Self {
+        self.leave = Some(Box::new(leave));
+        self
     }
 
     /// The connection that is its own, once it has one.
@@ -192,6 +200,11 @@ impl Sockets {
         of.filter_map(|entry| entry.device_id.clone()).collect()
     }
 
+    /// Whether a device has a socket.
+    pub fn has_device(&self, device: &DeviceId) -> bool {
+        self.lock().entries.values().any(|entry| entry.device_id.as_ref() == Some(device))
+    }
+
     /// How many desks have applied everything up to `position`, as they say themselves.
     pub fn seen_by(&self, position: &Position) -> usize {
         let table = self.lock();
@@ -213,6 +226,23 @@ impl Sockets {
         if let Some(entry) = table.entries.remove(sid) {
             entry.close();
         }
+    }
+
+    /// Closes the sockets of a device that may not listen any more; says how many. One that polls is out of its room
+    /// at once and hears so with its next poll.
+    pub fn close_device(&self, device: &DeviceId) -> usize {
+        let of: Vec<(String, Arc<Entry>)> = {
+            let table = self.lock();
+            let of = table.entries.iter().filter(|(_, entry)| entry.device_id.as_ref() == Some(device));
+            of.map(|(sid, entry)| (sid.clone(), entry.clone())).collect()
+        };
+        for (sid, entry) in &of {
+            if let Some(leave) = &entry.leave {
+                leave();
+            }
+            self.give_up(sid);
+        }
+        of.len()
     }
 
     /// Whether a session was given up.

@@ -59,6 +59,8 @@ pub struct Ready {
     pub venue_id: String,
     /// Its log.
     pub epoch: String,
+    /// By it a manager gets in, once and within minutes; only where there is none.
+    pub pairing_code: Option<String>,
 }
 
 /// Why a server did not start, in one sentence.
@@ -133,6 +135,13 @@ fn check(options: &ServeOptions) -> Result<Origins, StartError> {
     if options.insecure_open && !options.listen.ip().is_loopback() {
         let sentence = format!(
             "--insecure-open lets everybody in, so it is only possible on a loopback address, not on {}.",
+            options.listen
+        );
+        return Err(StartError::Options(sentence));
+    }
+    if !options.listen.ip().is_loopback() {
+        let sentence = format!(
+            "The server speaks no TLS, and tokens must not travel in the clear: it listens on a loopback address only, not on {}.",
             options.listen
         );
         return Err(StartError::Options(sentence));

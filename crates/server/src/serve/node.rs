@@ -15,6 +15,7 @@ use super::{
     venue::{Opening, Venue},
 };
 use crate::{
+    access::{Access, Role},
     clock::{Clock, RandomIds, RealMachine, VenueClock},
     demo,
     http::{self, Origins, calls::Calls},
@@ -89,9 +90,7 @@ async fn start(
     let listener = TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| cannot_listen(options, &error))?;
     let listen = listener.local_addr().map_err(|error| cannot_listen(options, &error))?;
-    if !options.insecure_open {
-        tracing::warn!("tokens can't be made yet: every call is refused unless --insecure-open is given");
-    }
+    let pairing_code = first_code(options, &parts.app.access).await?;
     let (quiet, quieted) = watch::channel(false);
     let emitter = RoomEmitter { io: io.clone(), shared: parts.shared.clone() };
     let (dispatcher, sweeper) = parts.tasks(emitter);
@@ -105,9 +104,19 @@ async fn start(
         dispatcher: tokio::spawn(dispatcher.run(quieted)),
         sweeper: tokio::spawn(sweeper.run(stop.clone())),
     };
-    let ready = Ready { listen, venue_id: venue.head.venue_id, epoch: venue.head.epoch.0 };
+    let ready = Ready { listen, venue_id: venue.head.venue_id, epoch: venue.head.epoch.0, pairing_code };
     tracing::info!(%listen, venue = ready.venue_id, epoch = ready.epoch, seq = venue.head.seq, "serving");
     Ok((node, ready))
+}
+
+/// A venue that has no manager shows a code for one: there is no default password.
+async fn first_code(options: &ServeOptions, access: &Access) -> Result<Option<String>, StartError> {
+    if options.insecure_open || access.has(Role::Manager) {
+        return Ok(None);
+    }
+    let made = access.make_code(Role::Manager).await;
+    let (code, _) = made.map_err(|error| StartError::Fault(format!("A pairing code can't be made: {error}.")))?;
+    Ok(Some(code))
 }
 
 fn cannot_listen(options: &ServeOptions, error: &std::io::Error) -> StartError {

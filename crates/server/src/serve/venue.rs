@@ -1,16 +1,20 @@
 //! A venue that was opened, and what serves it: everything of a server but its flags, its address and its sockets,
 //! so that a simulator runs the very same on a clock and a network of its own.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use gangway_domain::{settings::SettingsRow, time::VenueTime};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    clock::{Clock, Ids},
+    access::{
+        Access,
+        devices::{self, Device},
+    },
+    clock::{Clock, Ids, SystemSecrets},
     dispatcher::{
         Dispatcher, Notice,
-        mirror::{Mirror, Place, SharedMirror},
+        mirror::{Mirror, SharedMirror},
         queue::Emitter,
     },
     execute::Ports,
@@ -53,6 +57,7 @@ pub struct Venue {
     pub ids: Arc<dyn Ids>,
     /// Where its log stood.
     pub head: Head,
+    devices: HashMap<String, Arc<Device>>,
 }
 
 /// What serves a venue.
@@ -80,21 +85,27 @@ impl Venue {
         let store = sqlite::SqliteStore::open(file, founding)?;
         let mut loaded = None;
         store.reader()?.view(&mut |view| {
-            loaded = Some((Mirror::load(view)?, view.head()?));
+            loaded = Some((Mirror::load(view)?, view.head()?, devices::load(view)?));
             Ok(())
         })?;
-        let (mirror, head) = loaded.ok_or(StoreError::Busy)?;
+        let (mirror, head, devices) = loaded.ok_or(StoreError::Busy)?;
         let clock = clock(head.last_time);
         let ports = Ports { clock: clock.clone(), ids: ids.clone() };
         let store = StoreThreads::start_on(workers, Box::new(store), ports, &head)?;
-        Ok(Self { store, mirror: Arc::new(SharedMirror::new(mirror)), clock, ids, head })
+        Ok(Self { store, mirror: Arc::new(SharedMirror::new(mirror)), clock, ids, head, devices })
     }
 
     /// What serves it. `open`: no tokens, every caller is a manager.
     pub fn parts(&self, open: bool) -> Parts {
         let metrics = Arc::new(Metrics::default());
         let sockets = Arc::new(Sockets::default());
-        let emitted = Arc::new(watch::Sender::new(Place::of(&self.head)));
+        let emitted = Arc::new(watch::Sender::new(self.mirror.with(|mirror| mirror.place.clone())));
+        let access = Arc::new(Access::new(
+            open,
+            self.devices.clone(),
+            (self.store.clone(), sockets.clone()),
+            (self.clock.clone(), Arc::new(SystemSecrets)),
+        ));
         let (notices, notices_out) = mpsc::channel(NOTICES);
         let app = App {
             store: self.store.clone(),
@@ -105,7 +116,8 @@ impl Venue {
             sockets: sockets.clone(),
             notices,
             snapshots: Arc::default(),
-            open,
+            access: access.clone(),
+            venue_id: self.head.venue_id.clone(),
             calls: Arc::default(),
             desks: Arc::default(),
         };
@@ -115,7 +127,7 @@ impl Venue {
             clock: self.clock.clone(),
             ids: self.ids.clone(),
         };
-        let shared = Shared { sockets, emitted, clock: self.clock.clone(), metrics };
+        let shared = Shared { sockets, emitted, clock: self.clock.clone(), metrics, access };
         Parts { app, shared, sweeper, notices: notices_out }
     }
 }

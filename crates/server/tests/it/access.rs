@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::{
     PATIENCE,
-    socket::upgrade,
+    socket::{Socket, upgrade},
     venue::{Venue, options, sale},
 };
 
@@ -34,6 +34,15 @@ fn an_open_server_is_only_possible_on_loopback() {
 }
 
 #[test]
+fn tokens_do_not_travel_in_the_clear() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listen = SocketAddr::from(([0, 0, 0, 0], 0));
+    let error = refused(ServeOptions { listen, insecure_open: false, ..options(folder.path()) });
+    assert!(matches!(error, StartError::Options(_)) && error.to_string().contains("loopback"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing was touched");
+}
+
+#[test]
 fn without_tokens_every_call_and_every_socket_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let venue = Venue::start_with(ServeOptions { insecure_open: false, ..options(folder.path()) });
@@ -43,10 +52,11 @@ fn without_tokens_every_call_and_every_socket_is_refused() {
         let answer = venue.send(method, path, None, &[]);
         assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{path}");
     }
-    let (_stream, head) = upgrade(venue.address(), "", "");
-    assert!(head.starts_with("HTTP/1.1 401"), "{head}");
-    let polling = venue.get("/socket.io/?EIO=4&transport=polling");
-    assert_eq!((polling.status, polling.code()), (401, "unauthorized"));
+    // A socket says who it is in its handshake, so that is where it ends.
+    for query in ["", "&profile=lean"] {
+        let refused = Socket::try_connect(venue.address(), query, &json!({ "deviceId": "desk-1" })).map(|_| ());
+        assert_eq!(refused, Err("unauthorized".to_owned()));
+    }
     assert_eq!(venue.get("/healthz").status, 200);
     assert_eq!(venue.get("/readyz").status, 200);
 }

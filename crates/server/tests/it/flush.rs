@@ -38,6 +38,7 @@ fn the_events_of_a_command_reach_each_socket_in_one_flush() {
         emitted: lined.line.emitted.clone(),
         clock: lined.line.clock.clone(),
         metrics: lined.line.metrics.clone(),
+        access: lined.line.access(&sockets),
     };
     let (layer, io) = realtime::build(shared.clone());
     let emitter = RoomEmitter { io, shared };
@@ -90,6 +91,7 @@ fn a_socket_whose_channel_is_full_is_closed_and_not_skipped() {
         emitted: lined.line.emitted.clone(),
         clock: lined.line.clock.clone(),
         metrics: lined.line.metrics.clone(),
+        access: lined.line.access(&sockets),
     };
     let (layer, io) = realtime::build(shared.clone());
     let emitter = RoomEmitter { io: io.clone(), shared: shared.clone() };

@@ -1,6 +1,7 @@
 //! The server's parts on their own: a store, ports that a test controls, a dispatcher with any emitter.
 
 use std::{
+    collections::HashMap,
     future::Future,
     path::Path,
     sync::{
@@ -16,7 +17,8 @@ use gangway_domain::{
     time::{Millis, VenueTime},
 };
 use gangway_server::{
-    clock::{Clock, Ids},
+    access::Access,
+    clock::{Clock, Ids, SystemSecrets},
     dispatcher::{
         Dispatcher, Notice,
         mirror::{Mirror, Place, SharedMirror},
@@ -24,6 +26,7 @@ use gangway_server::{
     },
     execute::{self, Executed, Outcome, Ports, Request},
     metrics::Metrics,
+    realtime::sockets::Sockets,
     store::{
         Founding, Head, Store, View,
         sqlite::{FILE, SqliteStore},
@@ -187,17 +190,26 @@ pub struct Lined {
     _dir: tempfile::TempDir,
 }
 
+impl Line {
+    /// Nobody needs a token.
+    pub fn access(&self, sockets: &Arc<Sockets>) -> Arc<Access> {
+        let parts = (self.store.clone(), sockets.clone());
+        Arc::new(Access::new(true, HashMap::new(), parts, (self.clock.clone(), Arc::new(SystemSecrets))))
+    }
+}
+
 impl Lined {
     pub fn of(bench: Bench) -> Self {
         let head = bench.head();
         let mirror = bench.view(|view| Mirror::load(view).expect("rows"));
+        let place = mirror.place.clone();
         let store = StoreThreads::start(bench.store, bench.ports, &head).expect("threads");
         let (_, notices) = mpsc::channel(1);
         let line = Line {
             store,
             mirror: Arc::new(SharedMirror::new(mirror)),
             metrics: Arc::new(Metrics::default()),
-            emitted: Arc::new(watch::Sender::new(Place::of(&head))),
+            emitted: Arc::new(watch::Sender::new(place)),
             clock: bench.clock,
         };
         Self { line, notices, _dir: bench.dir }

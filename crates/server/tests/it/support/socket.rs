@@ -69,6 +69,22 @@ impl Socket {
         Self::open(at, "", "").connected()
     }
 
+    /// Connects with what a client says of itself; the server's reason where it does not let it in.
+    pub fn try_connect(at: SocketAddr, query: &str, auth: &Value) -> Result<Self, String> {
+        let mut socket = Self::open(at, query, &auth.to_string());
+        let answer = socket.wait("the answer to CONNECT", |socket| {
+            let message = socket.message()?;
+            (message.starts_with("40") || message.starts_with("44")).then_some(message)
+        });
+        match answer.strip_prefix("44") {
+            None => Ok(socket),
+            Some(refusal) => {
+                let refusal: Value = serde_json::from_str(refusal).expect("JSON");
+                Err(refusal["message"].as_str().unwrap_or_default().to_owned())
+            }
+        }
+    }
+
     fn connected(mut self) -> Self {
         self.wait("the answer to CONNECT", |socket| socket.message()?.starts_with("40").then_some(()));
         self

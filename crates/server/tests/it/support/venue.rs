@@ -48,6 +48,30 @@ impl Venue {
         venue
     }
 
+    /// A server that wants tokens, and a manager's token.
+    pub fn start_closed() -> (Self, String) {
+        let folder = TempDir::new().expect("a folder");
+        let mut venue = Self::start_with(ServeOptions { insecure_open: false, ..options(folder.path()) });
+        venue.folder = Some(folder);
+        let code = venue.ready().pairing_code.clone().expect("a venue without a manager shows a code");
+        let paired = venue.call("POST", "/api/pair", &json!({ "code": code, "deviceName": "Office" }));
+        assert_eq!(paired.status, 201, "{}", paired.text);
+        (venue, paired.json["token"].as_str().expect("a token").to_owned())
+    }
+
+    /// Pairs a device of that role; what it was answered.
+    pub fn pair(&self, manager: &str, role: &str) -> Value {
+        let code = self.send_as(manager, "POST", "/api/devices/codes", Some(&json!({ "role": role }).to_string()));
+        assert_eq!(code.status, 201, "{}", code.text);
+        let paired = self.call("POST", "/api/pair", &json!({ "code": code.json["code"], "deviceName": role }));
+        assert_eq!(paired.status, 201, "{}", paired.text);
+        paired.json
+    }
+
+    pub fn send_as(&self, token: &str, method: &str, path: &str, body: Option<&str>) -> Answer {
+        self.send(method, path, body, &[("authorization", &format!("Bearer {token}"))])
+    }
+
     pub fn start_with(options: ServeOptions) -> Self {
         Self { running: Some(gangway_server::start(options).expect("it starts")), folder: None }
     }
