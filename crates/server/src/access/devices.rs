@@ -150,11 +150,6 @@ impl Access {
         Self { open, store, clock, secrets, sockets, devices: RwLock::new(devices), guesses: Guesses::default() }
     }
 
-    /// Whether everybody is a manager.
-    pub fn is_open(&self) -> bool {
-        self.open
-    }
-
     /// Who has `token`.
     ///
     /// # Errors

@@ -136,6 +136,12 @@ pub fn call(method: &str, path: &str) -> Option<Who> {
     CALLS.iter().find(|row| row.0 == method && row.1 == path).map(|row| row.2)
 }
 
+/// Whether whoever calls at `path` needs no token, whatever the method: there is no row that asks for one.
+pub fn is_anybodys(path: &str) -> bool {
+    let mut rows = CALLS.iter().filter(|row| row.1 == path).peekable();
+    rows.peek().is_some() && rows.all(|row| row.2 == Who::Anybody)
+}
+
 /// The methods that a path has.
 pub fn methods(path: &str) -> Vec<&'static str> {
     CALLS.iter().filter(|row| row.1 == path).map(|row| row.0).collect()

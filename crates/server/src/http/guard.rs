@@ -93,8 +93,7 @@ pub(super) async fn access(State(app): State<App>, mut request: Request, next: N
         return ApiError::too_many().into_response();
     }
     let path = request.uri().path();
-    let anybodys = matches!(path, "/healthz" | "/readyz" | "/api/pair");
-    if path.starts_with(SOCKET_PATH) || (anybodys && !app.access.is_open()) {
+    if path.starts_with(SOCKET_PATH) || table::is_anybodys(path) {
         return next.run(request).await;
     }
     let identity = match app.access.identify(bearer(request.headers())) {

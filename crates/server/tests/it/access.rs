@@ -134,10 +134,10 @@ fn without_allowed_origins_no_page_is_answered() {
 }
 
 /// One answer from a kept connection; its status.
-fn pipelined(stream: &mut TcpStream, count: usize) -> Vec<u16> {
-    let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count);
+fn pipelined(stream: &mut TcpStream, count: usize, path: &str, headers: &str) -> Vec<u16> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n").repeat(count);
     let mut writer = stream.try_clone().expect("a second handle");
-    let writing = std::thread::spawn(move || writer.write_all(&request).is_ok());
+    let writing = std::thread::spawn(move || writer.write_all(request.as_ref()).is_ok());
     let mut text = Vec::new();
     let mut piece = vec![0; 64 << 10];
     let answers = |text: &[u8]| {
@@ -159,11 +159,28 @@ fn a_connection_that_asks_too_much_is_told_to_wait_and_another_is_not() {
     let venue = Venue::start();
     let mut stream = TcpStream::connect(venue.address()).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let statuses = pipelined(&mut stream, 3_000);
+    let statuses = pipelined(&mut stream, 3_000, "/healthz", "");
     let refused = statuses.iter().filter(|status| **status == 429).count();
     assert!(refused > 0, "3,000 at once are more than 1,000");
     assert!(statuses[..1_000].iter().all(|status| *status == 200), "a burst of 1,000 is allowed");
     assert_eq!(venue.get("/healthz").status, 200, "another connection has its own rate");
+}
+
+#[test]
+fn a_token_has_one_rate_over_all_its_connections_and_another_its_own() {
+    let (venue, manager) = Venue::start_closed();
+    let desk = venue.pair(&manager, "operator")["token"].as_str().expect("a token").to_owned();
+    let headers = format!("authorization: Bearer {desk}\r\n");
+    let mut refused = 0;
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(venue.address()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        // Far below what one connection may ask.
+        let statuses = pipelined(&mut stream, 800, "/api/system/capacity", &headers);
+        refused += statuses.iter().filter(|status| **status == 429).count();
+    }
+    assert!(refused > 0, "3,200 at once are more than 1,000");
+    assert_eq!(venue.send_as(&manager, "GET", "/api/system/capacity", None).status, 200);
 }
 
 #[test]
@@ -173,7 +190,7 @@ fn a_refusal_for_too_many_requests_says_when_to_come_back() {
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(3_000);
     let mut writer = stream.try_clone().expect("a second handle");
-    let writing = std::thread::spawn(move || writer.write_all(&request).is_ok());
+    let writing = std::thread::spawn(move || writer.write_all(request.as_ref()).is_ok());
     let mut text = String::new();
     let mut piece = vec![0; 64 << 10];
     while !(text.contains("429 Too Many Requests") && text.ends_with('}')) {
