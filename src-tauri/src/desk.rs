@@ -208,7 +208,7 @@ impl Desk {
     async fn first_answer(&self, plan: &Plan) -> Result<(), Refusal> {
         let Plan::Connect { server } = plan else { return Ok(()) };
         let answered = async {
-            while !self.is_linked() {
+            while !self.is_answered() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -217,9 +217,12 @@ impl Desk {
         })
     }
 
-    /// Whether the console has, or is getting, what the server has.
-    fn is_linked(&self) -> bool {
-        self.console().is_some_and(|console| matches!(console.status().link, LinkState::Live | LinkState::CatchingUp))
+    /// Whether the console has, or is getting, what the server has, or is told to be paired first.
+    fn is_answered(&self) -> bool {
+        self.console().map(|console| console.status()).is_some_and(|status| {
+            matches!(status.link, LinkState::Live | LinkState::CatchingUp)
+                || status.problem.is_some_and(|problem| problem.is_of_pairing())
+        })
     }
 
     /// Whether the console has found its rows equal to the server's.

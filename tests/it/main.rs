@@ -6,6 +6,7 @@ mod crash;
 mod desktop;
 mod faults;
 mod load;
+mod pairing;
 mod snapshot;
 mod spec_coverage;
 mod structure;

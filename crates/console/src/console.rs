@@ -24,13 +24,15 @@ use crate::{
     net::{
         Chance, Clock, Executor, Realtime, Rest,
         clock::{SystemChance, SystemClock, fresh_device_id},
+        credential::{self, Credential},
         executor::TokioExecutor,
         rest::{Http, server_url},
         socket::SocketIo,
-        supervisor::Supervisor,
+        supervisor::{Order, Supervisor},
     },
     outbox::{self, Fate, Outbox},
     overlay::Overlay,
+    pairing::{self, PairedAs},
     problem::Notice,
     query::{
         key::{QueryKey, Topic},
@@ -111,6 +113,9 @@ pub struct Console {
 
 struct Inner {
     core: Arc<Core>,
+    /// Where its files are.
+    folder: PathBuf,
+    orders: mpsc::Sender<Order>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<File>>,
 }
@@ -125,10 +130,11 @@ impl Console {
         let base = server_url(&options.server)?;
         Self::open_with(&options.data_dir, options.device_name.as_deref(), |device| {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-            let token = options.token.as_deref();
+            let token = options.token.clone().or_else(|| credential::stored(&options.data_dir));
+            let credential = Credential::new(token);
             Ok(Ports {
-                realtime: Arc::new(SocketIo::new(&base, token, device, clock.clone())),
-                rest: Arc::new(Http::new(base.clone(), token, device)?),
+                realtime: Arc::new(SocketIo::new(&base, credential.clone(), device, clock.clone())),
+                rest: Arc::new(Http::new(base.clone(), credential, device)?),
                 clock,
                 chance: Arc::new(SystemChance),
                 executor: Arc::new(TokioExecutor),
@@ -177,7 +183,7 @@ impl Console {
             state,
             news: news_out,
             inputs: inputs_out,
-            orders,
+            orders: orders.clone(),
             applied,
             running: Running::default(),
         };
@@ -189,7 +195,8 @@ impl Console {
             tasks.spawn(clock_watch::run(core.clone()).boxed()),
             tasks.spawn(push::run(core.clone()).boxed()),
         ];
-        Ok(Self { inner: Arc::new(Inner { core, tasks: Mutex::new(tasks), lock: Mutex::new(Some(lock)) }) })
+        let (tasks, lock) = (Mutex::new(tasks), Mutex::new(Some(lock)));
+        Ok(Self { inner: Arc::new(Inner { core, folder: data_dir.to_owned(), orders, tasks, lock }) })
     }
 
     /// Answers a query from what is held.
@@ -321,6 +328,15 @@ impl Console {
         reason: Option<String>,
     ) -> Result<Value, ConsoleError> {
         resolve::resolve(&self.inner.core, entry_id, action, reason).await
+    }
+
+    /// Gets this desk's token for a code that a manager shows, keeps it beside the outbox, and tries the link at once.
+    /// Says which device the server knows it as, and what it may do.
+    ///
+    /// # Errors
+    /// `wrong_code`, `device_paired`, `too_many_guesses`, `invalid_request` (the name), `offline`, `token_not_saved`.
+    pub async fn pair(&self, code: &str, device_name: Option<String>) -> Result<PairedAs, ConsoleError> {
+        pairing::pair(&self.inner.core, &self.inner.folder, &self.inner.orders, code, device_name).await
     }
 
     /// How the console stands. Looks at the cache file too.

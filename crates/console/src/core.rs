@@ -129,7 +129,7 @@ pub(crate) struct Core {
     outbox: Arc<Mutex<Option<Outbox>>>,
     view: RwLock<View>,
     desk: Mutex<Desk>,
-    device: Device,
+    pub(crate) device: Device,
     inputs: mpsc::UnboundedSender<Input>,
     /// A command was taken.
     pub(crate) tapped: Notify,

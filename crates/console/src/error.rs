@@ -43,6 +43,21 @@ pub enum ConsoleError {
     /// The command is on disk, and its outcome is not known yet.
     #[error("The server has not answered in time. The command is saved and will be sent again.")]
     NotSettled,
+    /// The code that was typed gives no token.
+    #[error("This code does not count. A manager can show a new one.")]
+    WrongCode,
+    /// The server has this desk among those that it lets in.
+    #[error("The server knows this desk already. A manager has to remove it there before it is paired again.")]
+    DevicePaired,
+    /// Too many codes were tried.
+    #[error("Too many codes were tried. Wait a while.")]
+    TooManyGuesses,
+    /// The server can't be reached, or says nothing that can be used.
+    #[error("The server can't be reached, so nothing was changed: {0}")]
+    Offline(String),
+    /// It is paired, and will have to be again after its next start.
+    #[error("This desk is paired until it is closed. Its token could not be saved: {0}")]
+    TokenNotSaved(std::io::Error),
     /// The disk refused.
     #[error("The command could not be saved, so nothing was done: {0}")]
     Disk(String),

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod net;
 pub mod outbox;
 pub mod overlay;
+mod pairing;
 pub mod problem;
 pub mod query;
 mod resolve;
@@ -28,6 +29,7 @@ pub use error::{ConsoleError, OpenError};
 pub use execute::{ExecuteRequest, Executed, Force};
 pub use gangway_domain::command::AttentionAction;
 pub use outbox::{CommandState, Fate, Told};
+pub use pairing::PairedAs;
 pub use problem::{Notice, Problem};
 pub use query::{
     key::QueryKey,

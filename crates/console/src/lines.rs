@@ -155,6 +155,13 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
         #[serde(default)]
         reason: Option<String>,
     }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Pair {
+        code: String,
+        #[serde(default)]
+        device_name: Option<String>,
+    }
     match op {
         "execute" => {
             let executed = console.execute(read::<ExecuteRequest>(line)?).await?;
@@ -180,6 +187,10 @@ async fn perform(console: &Console, op: &str, line: &[u8]) -> Result<Value, Cons
         "resolve" => {
             let Resolve { entry_id, action, reason } = read(line)?;
             Ok(json!({ "entry": console.resolve(&entry_id, action, reason).await? }))
+        }
+        "pair" => {
+            let Pair { code, device_name } = read(line)?;
+            fields(&console.pair(&code, device_name).await?)
         }
         "shutdown" => Ok(json!({})),
         other => Err(ConsoleError::UnknownOp(other.chars().take(64).collect())),

@@ -33,6 +33,30 @@ pub enum Problem {
     /// It asks for time.
     #[error("the server is busy")]
     ServerBusy,
+    /// It lets in who has a token, and this desk has none, or none that it knows.
+    #[error("{reason}")]
+    NotPaired {
+        /// What it says.
+        reason: String,
+    },
+    /// A manager has removed this desk.
+    #[error("{reason}")]
+    Removed {
+        /// What it says.
+        reason: String,
+    },
+    /// This desk's role may not have what a desk needs.
+    #[error("{reason}")]
+    NotAllowed {
+        /// What it says.
+        reason: String,
+    },
+    /// This desk has another device's token.
+    #[error("{reason}")]
+    OtherDevice {
+        /// What it says.
+        reason: String,
+    },
     /// It understood and refused.
     #[error("{reason}")]
     Refused {
@@ -87,10 +111,38 @@ impl Problem {
         Self::VARIANTS
     }
 
+    /// Whether a server of ours is there and does not let this device in: pairing helps.
+    pub fn is_of_pairing(&self) -> bool {
+        match self {
+            Self::NotPaired { .. } | Self::Removed { .. } | Self::NotAllowed { .. } | Self::OtherDevice { .. } => true,
+            Self::NoAnswer { .. }
+            | Self::Certificate { .. }
+            | Self::ServerBusy
+            | Self::Refused { .. }
+            | Self::AnswerUnreadable { .. }
+            | Self::OtherVenue { .. }
+            | Self::CacheFile { .. }
+            | Self::OutboxFile { .. }
+            | Self::CommandsNotSaved { .. }
+            | Self::Closing => false,
+        }
+    }
+
     fn params(&self) -> Value {
         match self {
             Self::Refused { code, .. } => json!({ "code": code }),
             _ => json!({}),
+        }
+    }
+
+    fn of_refusal(code: &str, reason: String) -> Self {
+        match code {
+            "unauthorized" => Self::NotPaired { reason },
+            "revoked" => Self::Removed { reason },
+            "forbidden" => Self::NotAllowed { reason },
+            "wrong_device" => Self::OtherDevice { reason },
+            "too_many_requests" => Self::ServerBusy,
+            _ => Self::Refused { code: code.to_owned(), reason },
         }
     }
 
@@ -106,7 +158,10 @@ impl Problem {
 
 impl From<&LinkError> for Problem {
     fn from(error: &LinkError) -> Self {
-        Self::of_link(error.to_string())
+        match error.refusal() {
+            Some(code) => Self::of_refusal(code, error.to_string()),
+            None => Self::of_link(error.to_string()),
+        }
     }
 }
 
@@ -115,7 +170,7 @@ impl From<&RestError> for Problem {
         let reason = error.to_string();
         match error {
             RestError::Link(_) => Self::of_link(reason),
-            RestError::Refused { code, .. } => Self::Refused { code: code.clone(), reason },
+            RestError::Refused { code, .. } => Self::of_refusal(code, reason),
             RestError::Busy { .. } => Self::ServerBusy,
             RestError::Malformed(_) => Self::AnswerUnreadable { reason },
         }

@@ -4,6 +4,7 @@
 //! the clock and the threads. Nothing here knows rows, queries or commands.
 
 pub mod clock;
+pub mod credential;
 pub mod executor;
 pub mod rest;
 pub mod snapshot;
@@ -17,7 +18,7 @@ use std::sync::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::{
-    ids::{CommandId, Epoch, EventId, PlaceId, Position, Seq},
+    ids::{CommandId, DeviceId, Epoch, EventId, PlaceId, Position, Seq},
     time::VenueTime,
 };
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,20 @@ impl Outlet {
 #[error("{0}")]
 pub struct LinkError(pub String);
 
+impl LinkError {
+    const REFUSED: &'static str = "the server refused: ";
+
+    /// The server answered, and does not let this device in; `code` says why.
+    pub fn refused(code: &str) -> Self {
+        Self(format!("{}{code}", Self::REFUSED))
+    }
+
+    /// Why the server does not let this device in, if that is what happened.
+    pub fn refusal(&self) -> Option<&str> {
+        self.0.strip_prefix(Self::REFUSED)
+    }
+}
+
 /// What happened ("connection refused"): the innermost source; the outermost names only what was tried.
 fn cause(mut error: &dyn std::error::Error) -> String {
     while let Some(source) = error.source() {
@@ -214,11 +229,41 @@ pub trait Rest: Send + Sync + 'static {
         std::future::ready(Ok(None)).boxed()
     }
 
+    /// `POST /api/pair`: gets this device's token for a code, and uses it from then on. An edge that has no tokens says
+    /// that there is nothing to pair with.
+    fn pair(&self, _call: PairCall) -> BoxFuture<'_, Result<Paired, RestError>> {
+        std::future::ready(Err(RestError::Link("there is nothing to pair with".to_owned()))).boxed()
+    }
+
     /// `POST /api/sync/lease`: says which lent places this desk holds and which it has spent; the server answers with
     /// those that it holds from now on (`sync.md` rule 21). Without a server that lends, all stays as it is.
     fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
         std::future::ready(Ok(Lent { places: call.held, turn: None })).boxed()
     }
+}
+
+/// What a device says when it is paired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairCall {
+    /// What a manager shows.
+    pub code: String,
+    /// What people call this device.
+    pub device_name: String,
+    /// The id that its commands have.
+    pub device_id: DeviceId,
+}
+
+/// What pairing gives.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Paired {
+    /// Lets this device in from now on.
+    pub token: String,
+    /// Which device it is.
+    pub device_id: DeviceId,
+    /// What it may do.
+    pub role: String,
 }
 
 /// What a desk says of its lent places.

@@ -6,15 +6,18 @@ use std::time::Duration;
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::ids::{CommandId, DeviceId};
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    Client, Method, RequestBuilder, Response, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{EventsAfter, EventsAnswer, LeaseCall, Lent, Rest, RestError, SnapshotChunks, cause};
+use super::{
+    EventsAfter, EventsAnswer, LeaseCall, Lent, PairCall, Paired, Rest, RestError, SnapshotChunks, cause,
+    credential::Credential,
+};
 use crate::{error::OpenError, sync::message::EventsPage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +34,7 @@ const PAGE_EVENTS: u32 = 500;
 pub struct Http {
     client: Client,
     base: Url,
+    credential: Credential,
 }
 
 impl Http {
@@ -38,15 +42,13 @@ impl Http {
     ///
     /// # Errors
     /// The token can't be sent, or the machine can't do TLS.
-    pub fn new(base: Url, token: Option<&str>, device: &DeviceId) -> Result<Self, OpenError> {
+    pub fn new(base: Url, credential: Credential, device: &DeviceId) -> Result<Self, OpenError> {
         let unusable = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
         let mut headers = HeaderMap::new();
         let device = HeaderValue::from_str(device.as_str()).map_err(|error| unusable(&error))?;
         headers.insert("X-Device-Id", device);
-        if let Some(token) = token {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| unusable(&error))?;
-            bearer.set_sensitive(true);
-            headers.insert(AUTHORIZATION, bearer);
+        if let Some(token) = credential.token() {
+            HeaderValue::from_str(&token).map_err(|error| unusable(&error))?;
         }
         // Another part of the process may have chosen already; ring is what the program ships with.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -57,13 +59,26 @@ impl Http {
             .read_timeout(READ_TIMEOUT)
             .build()
             .map_err(|error| unusable(&error))?;
-        Ok(Self { client, base })
+        Ok(Self { client, base, credential })
     }
 
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         url
+    }
+
+    /// A call with what lets this device in.
+    fn call(&self, method: Method, url: Url) -> RequestBuilder {
+        let request = self.client.request(method, url);
+        match self.credential.token() {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    fn post(&self, path: &str, body: String) -> RequestBuilder {
+        self.call(Method::POST, self.url(path)).header(CONTENT_TYPE, "application/json").body(body)
     }
 
     async fn get_events(&self, after: EventsAfter) -> Result<EventsAnswer, RestError> {
@@ -75,7 +90,7 @@ impl Http {
         if let Some(id) = &after.after_id {
             url.query_pairs_mut().append_pair("afterId", id.as_str());
         }
-        let response = send(self.client.get(url).timeout(ANSWER_TIMEOUT)).await?;
+        let response = send(self.call(Method::GET, url).timeout(ANSWER_TIMEOUT)).await?;
         if response.status() == StatusCode::GONE && is_json(&response) {
             return Ok(EventsAnswer::SnapshotRequired);
         }
@@ -84,7 +99,7 @@ impl Http {
     }
 
     async fn get_snapshot(&self, chunks: &SnapshotChunks) -> Result<(), RestError> {
-        let request = self.client.get(self.url("/api/sync/snapshot")).header(ACCEPT, "application/x-ndjson");
+        let request = self.call(Method::GET, self.url("/api/sync/snapshot")).header(ACCEPT, "application/x-ndjson");
         let mut response = accepted(send(request).await?).await?;
         while let Some(chunk) = response.chunk().await.map_err(|error| link_error(&error))? {
             if chunks.send(Ok(chunk.to_vec())).await.is_err() {
@@ -96,7 +111,7 @@ impl Http {
 
     async fn get_command(&self, id: CommandId) -> Result<Option<Value>, RestError> {
         let url = self.url(&format!("/api/commands/{id}"));
-        let response = send(self.client.get(url).timeout(ANSWER_TIMEOUT)).await?;
+        let response = send(self.call(Method::GET, url).timeout(ANSWER_TIMEOUT)).await?;
         if response.status() == StatusCode::NOT_FOUND && is_json(&response) {
             return Ok(None);
         }
@@ -106,9 +121,23 @@ impl Http {
 
     async fn post_lease(&self, call: LeaseCall) -> Result<Lent, RestError> {
         let body = serde_json::to_string(&call).map_err(|error| RestError::Malformed(error.to_string()))?;
-        let request = self.client.post(self.url("/api/sync/lease")).header(CONTENT_TYPE, "application/json");
-        let response = accepted(send(request.body(body).timeout(ANSWER_TIMEOUT)).await?).await?;
+        let response = accepted(send(self.post("/api/sync/lease", body).timeout(ANSWER_TIMEOUT)).await?).await?;
         serde_json::from_str(&text(response).await?).map_err(|error| RestError::Malformed(error.to_string()))
+    }
+
+    async fn post_pair(&self, call: PairCall) -> Result<Paired, RestError> {
+        let body = serde_json::to_string(&call).map_err(|error| RestError::Malformed(error.to_string()))?;
+        // A token that counts no more is no reason to refuse a new one.
+        let request = self.client.post(self.url("/api/pair")).header(CONTENT_TYPE, "application/json").body(body);
+        let response = accepted(send(request.timeout(ANSWER_TIMEOUT)).await?).await?;
+        // What is wrong with it would quote the token.
+        let unreadable = |_| RestError::Malformed("the answer to pairing can't be read".to_owned());
+        let paired: Paired = serde_json::from_str(&text(response).await?).map_err(unreadable)?;
+        if HeaderValue::from_str(&paired.token).is_err() {
+            return Err(RestError::Malformed("the token can't be sent".to_owned()));
+        }
+        self.credential.adopt(paired.token.clone());
+        Ok(paired)
     }
 
     async fn post_commands(&self, body: String) -> Result<Vec<Value>, RestError> {
@@ -116,8 +145,7 @@ impl Http {
         struct Results {
             results: Vec<Value>,
         }
-        let request = self.client.post(self.url("/api/commands")).header(CONTENT_TYPE, "application/json");
-        let response = accepted(send(request.body(body).timeout(ANSWER_TIMEOUT)).await?).await?;
+        let response = accepted(send(self.post("/api/commands", body).timeout(ANSWER_TIMEOUT)).await?).await?;
         let results: Results =
             serde_json::from_str(&text(response).await?).map_err(|error| RestError::Malformed(error.to_string()))?;
         Ok(results.results)
@@ -145,6 +173,10 @@ impl Rest for Http {
 
     fn command(&self, id: CommandId) -> BoxFuture<'_, Result<Option<Value>, RestError>> {
         self.get_command(id).boxed()
+    }
+
+    fn pair(&self, call: PairCall) -> BoxFuture<'_, Result<Paired, RestError>> {
+        self.post_pair(call).boxed()
     }
 
     fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {

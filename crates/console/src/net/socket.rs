@@ -10,11 +10,12 @@ use rust_socketio::{
     Event, Payload, TransportType,
     asynchronous::{Client, ClientBuilder},
 };
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal, cause};
+use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal, cause, credential::Credential};
 
 /// How long the handshake may take: a server that accepts and says nothing would block for ever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,21 +25,27 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Opens connections to one server.
 pub struct SocketIo {
     url: String,
-    auth: Value,
+    device: DeviceId,
+    credential: Credential,
     clock: Arc<dyn Clock>,
 }
 
 impl SocketIo {
     /// For the server at `base`, as this device.
-    pub fn new(base: &Url, token: Option<&str>, device: &DeviceId, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(base: &Url, credential: Credential, device: &DeviceId, clock: Arc<dyn Clock>) -> Self {
         let mut url = base.clone();
         url.set_path(&format!("{}/socket.io/", base.path().trim_end_matches('/')));
         url.set_query(Some("profile=lean"));
-        let mut auth = Map::from_iter([("deviceId".to_owned(), json!(device))]);
-        if let Some(token) = token {
+        Self { url: url.to_string(), device: device.clone(), credential, clock }
+    }
+
+    /// What it says of itself; the token is the one that it has now.
+    fn auth(&self) -> Value {
+        let mut auth = Map::from_iter([("deviceId".to_owned(), json!(self.device))]);
+        if let Some(token) = self.credential.token() {
             auth.insert("token".to_owned(), json!(token));
         }
-        Self { url: url.to_string(), auth: Value::Object(auth), clock }
+        Value::Object(auth)
     }
 
     async fn open(&self, inbox: Inbox) -> Result<Box<dyn Connection>, LinkError> {
@@ -48,12 +55,12 @@ impl SocketIo {
         let open = OpenSocket { client, inbox };
         match verdict.recv().await {
             Some(Ok(())) => Ok(Box::new(open)),
-            Some(Err(why)) => Err(LinkError(why)),
+            Some(Err(why)) => Err(why),
             None => Err(LinkError("the connection closed".to_owned())),
         }
     }
 
-    fn builder(&self, inbox: &Inbox, first: &mpsc::Sender<Result<(), String>>) -> ClientBuilder {
+    fn builder(&self, inbox: &Inbox, first: &mpsc::Sender<Result<(), LinkError>>) -> ClientBuilder {
         let (closing, failing) = (inbox.clone(), inbox.clone());
         let (on_open, on_close, on_error) = (first.clone(), first.clone(), first.clone());
         let (hearing, clock) = (inbox.clone(), self.clock.clone());
@@ -61,19 +68,19 @@ impl SocketIo {
             .transport_type(TransportType::Websocket)
             .reconnect(false)
             .reconnect_on_disconnect(false)
-            .auth(self.auth.clone())
+            .auth(self.auth())
             .on(Event::Connect, move |_, _| {
                 let _ = on_open.try_send(Ok(()));
                 async {}.boxed()
             })
             .on(Event::Close, move |_, _| {
-                let _ = on_close.try_send(Err("the server closed the connection".to_owned()));
+                let _ = on_close.try_send(Err(LinkError("the server closed the connection".to_owned())));
                 closing.close();
                 async {}.boxed()
             })
             .on(Event::Error, move |payload, _| {
                 // After an error the client is not to be trusted: a fresh one is cheap.
-                let _ = on_error.try_send(Err(error_text(&payload)));
+                let _ = on_error.try_send(Err(error(&payload)));
                 failing.close();
                 async {}.boxed()
             })
@@ -88,12 +95,30 @@ impl SocketIo {
     }
 }
 
-fn error_text(payload: &Payload) -> String {
+fn error(payload: &Payload) -> LinkError {
     let text = match payload {
-        Payload::Text(args) => args.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Payload::Text(args) => {
+            let texts = args.iter().map(|arg| arg.as_str().map_or_else(|| arg.to_string(), str::to_owned));
+            texts.collect::<Vec<_>>().join(" ")
+        }
         _ => "unreadable".to_owned(),
     };
-    format!("the connection failed: {}", text.chars().take(200).collect::<String>())
+    match refusal(&text) {
+        Some(code) => LinkError::refused(&code),
+        None => LinkError(format!("the connection failed: {}", text.chars().take(200).collect::<String>())),
+    }
+}
+
+/// The code of a server that does not let this device in. The client gives the packet as text after its own words.
+fn refusal(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        message: String,
+    }
+    let (_, packet) = text.split_once("ConnectError frame: ")?;
+    let Refusal { message } = serde_json::from_str(packet).ok()?;
+    let is_code = message.len() <= 64 && message.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_code.then_some(message)
 }
 
 impl Realtime for SocketIo {

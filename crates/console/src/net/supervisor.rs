@@ -54,6 +54,8 @@ pub enum Order {
     Drop(LinkId),
     /// The link works: waits begin short again.
     Confirm,
+    /// Something changed that may let it in: the next try is now.
+    Retry,
 }
 
 /// One console's link.
@@ -97,7 +99,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits; orders about links that are gone mean nothing.
+    /// Waits, or less if it is told to; orders about links that are gone mean nothing.
     async fn pause(&mut self, delay: Duration) -> Result<(), ()> {
         let until = sleep(delay);
         tokio::pin!(until);
@@ -105,7 +107,11 @@ impl Supervisor {
             tokio::select! {
                 biased;
                 () = &mut until => return Ok(()),
-                order = self.orders.recv() => if order.is_none() { return Err(()) },
+                order = self.orders.recv() => match order {
+                    None => return Err(()),
+                    Some(Order::Retry) => return Ok(()),
+                    Some(Order::Drop(_) | Order::Confirm) => {}
+                },
             }
         }
     }
@@ -126,7 +132,7 @@ impl Supervisor {
                     None => return Ended::NobodyHears,
                     Some(Order::Confirm) => { confirmed = true; continue }
                     Some(Order::Drop(dead)) if dead == link => break,
-                    Some(Order::Drop(_)) => continue,
+                    Some(Order::Drop(_) | Order::Retry) => continue,
                 },
                 signal = outlet.signals.recv() => match signal {
                     Some(signal) => News::Heard(link, signal),

@@ -7,6 +7,7 @@ use gangway_console::{
     net::{
         Clock, EventsAfter, EventsAnswer, Inbox, Realtime, Rest, RestError,
         clock::SystemClock,
+        credential::Credential,
         rest::{Http, server_url},
         socket::SocketIo,
     },
@@ -36,7 +37,8 @@ async fn server(answer: &'static str) -> (String, mpsc::UnboundedReceiver<String
 }
 
 fn http(address: &str, token: Option<&str>) -> Http {
-    Http::new(server_url(address).expect("an address"), token, &DeviceId::from("device-7")).expect("a client")
+    let credential = Credential::new(token.map(str::to_owned));
+    Http::new(server_url(address).expect("an address"), credential, &DeviceId::from("device-7")).expect("a client")
 }
 
 fn after() -> EventsAfter {
@@ -148,7 +150,8 @@ async fn nobody_at_the_address_is_no_link() {
 
 async fn connect(address: &str) -> Result<(), String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let socket = SocketIo::new(&server_url(address).expect("an address"), None, &DeviceId::from("d"), clock);
+    let socket =
+        SocketIo::new(&server_url(address).expect("an address"), Credential::default(), &DeviceId::from("d"), clock);
     let (inbox, _outlet) = Inbox::new(16);
     socket.connect(inbox).await.map(drop).map_err(|error| error.to_string())
 }

@@ -188,3 +188,15 @@ async fn how_far_is_applied_is_told_at_most_once_a_second_and_the_last_always() 
     assert!(acks.len() as u64 <= begin.elapsed().as_secs() + 1, "{}", acks.len());
     assert_eq!(acks.last().map(|ack| ack.seq), Some(100));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_let_in_meanwhile_does_not_wait_for_the_next_try() {
+    let mut bench = start(Fake { refuses: true, ..Fake::default() });
+    for _ in 0..8 {
+        while !bench.next().await.starts_with("Failed") {}
+    }
+    let begin = Instant::now();
+    bench.orders.send(Order::Retry).await.expect("sent");
+    assert_eq!(bench.next().await, "Connecting");
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+}

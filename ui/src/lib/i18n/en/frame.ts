@@ -109,6 +109,11 @@ export const frame = {
     product_removed: "This product has already been removed.",
     currency_fixed: "The currency can't change once something was sold.",
     id_conflict: "This was already sent with other content. Try again.",
+    wrong_code: "This code does not count. Ask a manager for a new one.",
+    device_paired: "The server knows this desk already. A manager has to remove it there first.",
+    too_many_guesses: "Too many codes were tried. Wait a few minutes.",
+    token_not_saved:
+      "This desk is paired until it is closed, but that can't be saved. Its disk may be full. It will have to be paired again.",
     forbidden: "This desk may not do that. A manager can do it at another one.",
     already_refunded: "This sale has already been given back.",
     invalid_barcode: "This is not a band's code.",

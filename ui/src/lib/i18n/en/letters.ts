@@ -117,6 +117,14 @@ export const letters = {
     certificate:
       "The server's certificate is not accepted. It may have expired, or this computer's clock may be wrong.",
     server_busy: "The server has too much to do at the moment. This desk tries again by itself.",
+    not_paired:
+      "The server lets in only desks that are paired. Ask a manager for a code. What you tap is still saved.",
+    removed:
+      "A manager has removed this desk from the venue. It has to be paired again. What was tapped here is still saved.",
+    not_allowed:
+      "This device is not paired as a staff desk, so the server does not give it what a desk needs. A manager can pair it again.",
+    other_device:
+      "This desk was started with another device's token. Pair it with a code of its own. What you tap is still saved.",
     refused: "The server does not let this desk in.",
     answer_unreadable:
       "This desk does not understand the server's answer. One of the two may be a newer version.",
@@ -158,6 +166,9 @@ export const letters = {
     placesLeft: "{{left}} free, {{spent}} taken",
     desk: "Name of this desk",
     deskLabel: "Desk {{name}}",
+    pairCode: "Code from a manager",
+    pairHelp: "Eight letters and digits. It counts for 15 minutes, once.",
+    pair: "Pair this desk",
     putRight: "What was put right",
     differs: "This desk had other rows than the server, {{found}} {{when}}.",
     stateHash: "found by comparing",

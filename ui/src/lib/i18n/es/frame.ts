@@ -111,6 +111,11 @@ export const frame: typeof source = {
     product_removed: "Este producto ya se ha quitado.",
     currency_fixed: "La moneda no puede cambiar una vez que se ha vendido algo.",
     id_conflict: "Esto ya se envió con otro contenido. Prueba otra vez.",
+    wrong_code: "Este código no vale. Pide uno nuevo a un responsable.",
+    device_paired: "El servidor ya conoce este puesto. Antes un responsable tiene que quitarlo allí.",
+    too_many_guesses: "Se han probado demasiados códigos. Espera unos minutos.",
+    token_not_saved:
+      "Este puesto queda emparejado hasta que se cierre, pero no se puede guardar. Puede que el disco esté lleno. Habrá que emparejarlo de nuevo.",
     forbidden: "Este puesto no puede hacer eso. Un responsable puede hacerlo en otro.",
     already_refunded: "Esta venta ya se ha devuelto.",
     invalid_barcode: "Esto no es el código de una pulsera.",

@@ -117,6 +117,14 @@ export const letters: typeof source = {
     certificate:
       "No se acepta el certificado del servidor. Puede haber caducado, o el reloj de este equipo estar mal.",
     server_busy: "El servidor tiene ahora demasiado trabajo. Este puesto lo vuelve a probar solo.",
+    not_paired:
+      "El servidor solo admite puestos emparejados. Pide un código a un responsable. Lo que toques se sigue guardando.",
+    removed:
+      "Un responsable ha quitado este puesto del local. Hay que emparejarlo de nuevo. Lo que se tocó aquí sigue guardado.",
+    not_allowed:
+      "Este aparato no está emparejado como puesto de personal y el servidor no le da lo que necesita. Un responsable puede emparejarlo de nuevo.",
+    other_device:
+      "Este puesto se inició con el permiso de otro aparato. Empareja este puesto con un código propio. Lo que toques se sigue guardando.",
     refused: "El servidor no admite este puesto.",
     answer_unreadable:
       "Este puesto no entiende la respuesta del servidor. Quizá uno de los dos es una versión más nueva.",
@@ -158,6 +166,9 @@ export const letters: typeof source = {
     placesLeft: "{{left}} libres, {{spent}} ocupadas",
     desk: "Nombre de este puesto",
     deskLabel: "Puesto {{name}}",
+    pairCode: "Código de un responsable",
+    pairHelp: "Ocho letras y cifras. Vale 15 minutos y una sola vez.",
+    pair: "Emparejar este puesto",
     putRight: "Lo que se ha corregido",
     differs: "Este puesto tenía datos distintos de los del servidor, {{found}} {{when}}.",
     stateHash: "se vio al comparar",

@@ -1,0 +1,136 @@
+//! What lets this device in: the token that the server gave it, shared by both edges and kept in a file that its owner
+//! alone can read.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The file's name in the data folder, beside the outbox.
+const FILE: &str = "token.json";
+
+/// The token, if there is one. Clones share it: what pairing gives counts from the next call on.
+#[derive(Clone, Default)]
+pub struct Credential {
+    token: Arc<RwLock<Option<String>>>,
+}
+
+impl fmt::Debug for Credential {
+    // A token never gets into a log.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Credential").field("given", &self.token().is_some()).finish()
+    }
+}
+
+impl Credential {
+    /// With `token`, or none yet.
+    pub fn new(token: Option<String>) -> Self {
+        Self { token: Arc::new(RwLock::new(token)) }
+    }
+
+    /// The token.
+    pub fn token(&self) -> Option<String> {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it is this one.
+    pub fn adopt(&self, token: String) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Stored {
+    token: String,
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+/// The token that was stored in `folder`; one that can't be read counts as none, and the desk is paired again.
+pub fn stored(folder: &Path) -> Option<String> {
+    let text = match fs::read_to_string(file(folder)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::error!(%error, "this desk's token can't be read");
+            return None;
+        }
+    };
+    match serde_json::from_str::<Stored>(&text) {
+        Ok(stored) => Some(stored.token),
+        // What is wrong with it would quote it.
+        Err(_) => {
+            tracing::error!("this desk's token can't be read: its file is no JSON");
+            None
+        }
+    }
+}
+
+/// Stores `token` in `folder`: whole or not at all, and readable by its owner alone from its first byte on.
+///
+/// # Errors
+/// The disk refused; the one that was stored before is still there.
+pub fn store(folder: &Path, token: &str) -> io::Result<()> {
+    let fresh = folder.join(format!("{FILE}.new"));
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut written = options.open(&fresh)?;
+    written.write_all(&serde_json::to_vec(&Stored { token: token.to_owned() })?)?;
+    written.sync_all()?;
+    fs::rename(&fresh, file(folder))?;
+    // So that the name outlives a power cut too.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_stored_for_its_owner_alone_and_replaced_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(stored(folder.path()), None);
+        fs::write(folder.path().join("token.json.new"), "broken off").expect("written");
+        for token in ["gwt_1", "gwt_2"] {
+            store(folder.path(), token).expect("stored");
+            assert_eq!(stored(folder.path()).as_deref(), Some(token));
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(file(folder.path())).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn one_that_can_not_be_read_counts_as_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(file(folder.path()), "{").expect("written");
+        assert_eq!(stored(folder.path()), None);
+    }
+
+    #[test]
+    fn it_is_not_printed() {
+        let credential = Credential::new(Some("gwt_secret".to_owned()));
+        assert!(!format!("{credential:?}").contains("secret"));
+    }
+}
