@@ -26,6 +26,7 @@ pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'stat
         query::subscribe,
         query::unsubscribe,
         venue::choose_venue,
+        venue::pair,
         venue::venue_choice,
     ]
 }

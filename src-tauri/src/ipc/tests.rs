@@ -68,6 +68,7 @@ fn before_a_venue_nothing_can_be_done() {
     assert_eq!(page.refusal("fate", fate), "not_ready");
     let resolve = json!({ "entryId": "e", "action": "dismiss", "reason": "seen" });
     assert_eq!(page.refusal("resolve", resolve), "not_ready");
+    assert_eq!(page.refusal("pair", json!({ "code": "ABCD-EFGH" })), "not_ready");
     assert_eq!(page.refusal("status", json!({})), "not_ready");
 }
 
@@ -117,6 +118,7 @@ fn arguments_of_another_shape_are_refused_like_everything_else() {
         ("fate", json!({})),
         ("resolve", json!({ "entryId": "e", "action": "forget" })),
         ("choose_venue", json!([])),
+        ("pair", json!({})),
     ];
     for (command, arguments) in calls {
         assert_eq!(page.refusal(command, arguments.clone()), "bad_request", "{command} {arguments}");

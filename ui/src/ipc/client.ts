@@ -6,6 +6,7 @@ import type {
   Command,
   Fate,
   Force,
+  PairedAs,
   QueryKey,
   QueryReply,
   Settlement,
@@ -35,6 +36,8 @@ export interface Ipc {
   fate(commandId: string): Promise<Fate>;
   /** Does with an entry under Needs attention what a person chose. */
   resolve(entryId: string, action: AttentionAction, reason?: string): Promise<{ entry: AttentionEntry }>;
+  /** Gets this desk's token for a code that a manager shows. */
+  pair(code: string, deviceName?: string): Promise<PairedAs>;
   status(): Promise<SyncStatus>;
   venueChoice(): Promise<VenueChoice>;
   chooseVenue(choice: VenueWish): Promise<VenueChoice>;

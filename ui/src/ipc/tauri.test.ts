@@ -29,6 +29,8 @@ test("every call has the name and the arguments that the shell expects", async (
   await ipc.fate("id-1");
   await ipc.resolve("entry-1", "redo");
   await ipc.resolve("entry-1", "dismiss", "seen");
+  await ipc.pair("ABCD-EFGH");
+  await ipc.pair("ABCD-EFGH", "Gate 2");
   await ipc.status();
   await ipc.venueChoice();
   await ipc.chooseVenue({ mode: "host", venueName: "Salto" });
@@ -51,6 +53,8 @@ test("every call has the name and the arguments that the shell expects", async (
     ["fate", { commandId: "id-1" }],
     ["resolve", { entryId: "entry-1", action: "redo" }],
     ["resolve", { entryId: "entry-1", action: "dismiss", reason: "seen" }],
+    ["pair", { code: "ABCD-EFGH" }],
+    ["pair", { code: "ABCD-EFGH", deviceName: "Gate 2" }],
     ["status", {}],
     ["venue_choice", {}],
     ["choose_venue", { choice: { mode: "host", venueName: "Salto" } }],

@@ -18,6 +18,7 @@ export function createTauriIpc(): Ipc {
     settled: (commandId, timeoutMs) => invoke("settled", { commandId, timeoutMs }),
     fate: (commandId) => invoke("fate", { commandId }),
     resolve: (entryId, action, reason) => invoke("resolve", { entryId, action, ...(reason && { reason }) }),
+    pair: (code, deviceName) => invoke("pair", { code, ...(deviceName && { deviceName }) }),
     status: () => invoke("status"),
     venueChoice: () => invoke("venue_choice"),
     chooseVenue: (choice) => invoke("choose_venue", { choice }),

@@ -86,6 +86,12 @@ export interface SyncStatus {
   metrics: Record<string, unknown>;
 }
 
+/** What the server knows this desk as. */
+export interface PairedAs {
+  deviceId: string;
+  role: string;
+}
+
 export interface Difference {
   found: "stateHash" | "fileChanged" | "atStart";
   foundAt: string;

@@ -10,6 +10,7 @@ import { formatNumber } from "../../lib/format";
 import { deskLabel } from "../../lib/i18n/deskName";
 import { type Said, saidSentence } from "../../lib/i18n/said";
 import { lightOf, lightWords } from "../../lib/light";
+import { needsPairing, PairDesk } from "./PairDesk";
 
 /** A clock that is off by less is right. */
 const CLOCK_OFF_MS = 2_000;
@@ -42,6 +43,7 @@ function Why({ problem }: { problem: Said }) {
     <div>
       <p>{words}</p>
       <RawView of={problem} />
+      {needsPairing(problem.code) && <PairDesk />}
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, describe, expect, test } from "vitest";
+import { PAIRING_CODE } from "../../ipc/fake/fakeIpc";
 import { troubled } from "../../ipc/fake/trouble";
 import type { SyncStatus } from "../../ipc/types";
 import { aVenue, openApp, stopClock } from "../../test/openApp";
@@ -45,6 +46,27 @@ describe("Sync", () => {
     [{ lastSyncAt: null }, "Last word from the serverNone yet"],
   ])("puts %j into words", async (status, words) => {
     expect(await state(status)).toHaveTextContent(words);
+  });
+
+  test("pairs a desk that the server does not know, and says what is wrong with a code", async () => {
+    const { ipc, user } = await openApp("/sync");
+    await screen.findByTestId("sync-state");
+    expect(screen.queryByTestId("pair-code")).toBeNull();
+    const problem = { code: "not_paired", params: {}, message: "a token is needed" };
+    await act(async () => ipc.setLink({ link: "offline", problem }));
+    expect(screen.getByText(/lets in only desks that are paired/)).toBeInTheDocument();
+    await user.type(screen.getByTestId("pair-code"), "AAAA-AAAA");
+    await user.click(screen.getByTestId("pair"));
+    expect(await screen.findByRole("alert")).toHaveTextContent("This code does not count.");
+    await user.clear(screen.getByTestId("pair-code"));
+    await user.type(screen.getByTestId("pair-code"), PAIRING_CODE);
+    await user.type(screen.getByTestId("pair-name"), "Gate 2");
+    await user.click(screen.getByTestId("pair"));
+    await waitFor(() => expect(screen.queryByTestId("pair-code")).toBeNull());
+    expect(ipc.calls.filter(({ name }) => name === "pair").map(({ argument }) => argument)).toEqual([
+      { code: "AAAA-AAAA", deviceName: undefined },
+      { code: PAIRING_CODE, deviceName: "Gate 2" },
+    ]);
   });
 
   test("shows how far a backlog is, and takes the bar away at its end", async () => {

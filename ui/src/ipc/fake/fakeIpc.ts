@@ -42,6 +42,9 @@ export interface FakeIpc extends Ipc {
 /** The longest wait that counts as short. */
 const SHORT_MS = 5_000;
 
+/** The one code that this server takes. */
+export const PAIRING_CODE = "ABCD-EFGH";
+
 export interface FakeOptions {
   venue: Venue;
   now?: () => number;
@@ -211,6 +214,13 @@ export function createFakeIpc({ venue, now = Date.now, choice }: FakeOptions): F
       }
       exchange();
       return { entry };
+    },
+    async pair(code, deviceName) {
+      called("pair", { code, deviceName });
+      if (code !== PAIRING_CODE) throw { code: "wrong_code", message: "This code does not count." };
+      Object.assign(status, { link: "live", problem: null });
+      pushAll();
+      return { deviceId: DEVICE, role: "operator" };
     },
     status: async () => statusNow(),
     venueChoice: async () => chosen,
