@@ -71,7 +71,7 @@ pub enum Paired {
     Device(Arc<Device>, String),
     /// No such code, or it counts no more.
     WrongCode,
-    /// A device of that id has a token that counts.
+    /// A device of that id uses a token that counts.
     Taken,
 }
 
@@ -240,10 +240,14 @@ impl Access {
         let token = format!("{TOKEN_PREFIX}{}", hex(&self.secret()?));
         let token_hash = hash(&token);
         let stored = token_hash.clone();
+        // A token that never was used may have been lost on its way: the device asks again.
+        let is_used =
+            |device: &Arc<Device>| device.id == id && device.revoked_at.is_none() && device.seen_at().is_some();
+        let taken = self.table().values().any(is_used);
         let paired = self.store.change(move |transaction| {
             let Some(code) = transaction.take_code(&code, now)? else { return Ok(None) };
             // Nobody becomes a device that somebody else is; the code is still good for another.
-            if transaction.devices()?.iter().any(|device| device.id == id && device.revoked_at.is_none()) {
+            if taken {
                 transaction.put_code(&code)?;
                 return Ok(Some(None));
             }

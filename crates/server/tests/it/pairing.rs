@@ -142,6 +142,14 @@ fn a_device_keeps_the_id_that_it_has_and_nobody_else_takes_it() {
     let code = code_for(&venue, &manager, "operator");
     let first = pair(&venue, &code, json!({ "deviceId": id }));
     assert_eq!(first.json["deviceId"], id);
+    let lost = token(&first);
+    let first = pair(&venue, &code_for(&venue, &manager, "operator"), json!({ "deviceId": id }));
+    assert_eq!(
+        venue.send_as(&lost, "GET", "/api/products", None).status,
+        401,
+        "the answer never came, so it asked again"
+    );
+    assert_eq!(venue.send_as(&token(&first), "GET", "/api/products", None).status, 200);
     let code = code_for(&venue, &manager, "operator");
     let second = pair(&venue, &code, json!({ "deviceId": id }));
     assert_eq!((second.status, second.code()), (409, "device_paired"));
