@@ -18,4 +18,6 @@ mod serve;
 pub mod store;
 pub mod sweeper;
 
-pub use serve::{Opening, Parts, Ready, Running, ServeOptions, StartError, StopError, Venue, start};
+pub use serve::{
+    Opening, PairingCode, Parts, Ready, Running, ServeOptions, StartError, StopError, Venue, make_code, start,
+};

@@ -3,7 +3,7 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser, error::ErrorKind};
-use gangway_server::{Ready, ServeOptions, StartError};
+use gangway_server::{Ready, ServeOptions, StartError, access::Role};
 use tracing_subscriber::EnvFilter;
 
 /// A fault of the machine, the folder or the venue.
@@ -22,6 +22,22 @@ struct Arguments {
 enum Order {
     /// Serves a venue.
     Serve(Serve),
+    /// Makes a pairing code while no server runs: the way back in when the last manager's device is lost.
+    Token(Token),
+}
+
+#[derive(clap::Args)]
+struct Token {
+    /// The folder that holds the venue.
+    #[arg(long, env = "GANGWAY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// What the device may do: manager, operator, kiosk or display.
+    #[arg(long, env = "GANGWAY_ROLE", default_value = "manager", value_parser = role)]
+    role: Role,
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    Role::parse(name).ok_or_else(|| "it is none of manager, operator, kiosk, display".to_owned())
 }
 
 #[derive(clap::Args)]
@@ -56,12 +72,20 @@ enum LogFormat {
 }
 
 fn main() -> ExitCode {
-    let Order::Serve(serve) = match Arguments::try_parse() {
+    let order = match Arguments::try_parse() {
         Ok(arguments) => arguments.command,
         Err(error) => return usage(&error),
     };
-    let _logs = log_to_stderr(serve.log_format);
-    match run(serve) {
+    let format = match &order {
+        Order::Serve(serve) => serve.log_format,
+        Order::Token(_) => LogFormat::Pretty,
+    };
+    let _logs = log_to_stderr(format);
+    let done = match order {
+        Order::Serve(serve) => run(serve),
+        Order::Token(token) => make_code(token),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, sentence }) => {
             eprintln!("{sentence}");
@@ -82,12 +106,29 @@ impl Failure {
     }
 }
 
-fn run(serve: Serve) -> Result<(), Failure> {
-    let data_dir = serve.data_dir.or_else(default_folder);
-    let data_dir = data_dir.ok_or_else(|| Failure {
+/// The folder that was named, or this user's own.
+fn folder(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    named.or_else(default_folder).ok_or_else(|| Failure {
         code: EXIT_USAGE,
         sentence: "This user has no home folder: say where the venue is with --data-dir.".to_owned(),
-    })?;
+    })
+}
+
+fn make_code(token: Token) -> Result<(), Failure> {
+    let made = gangway_server::make_code(&folder(token.data_dir)?, token.role).map_err(not_started)?;
+    let line = serde_json::json!({
+        "pairingCode": made.code, "role": made.role.as_str(), "expiresAt": made.expires_at.to_iso(),
+    });
+    say(&line).map_err(|error| Failure::fault(format!("The code can't be written: {error}.")))
+}
+
+fn not_started(error: StartError) -> Failure {
+    let code = if matches!(error, StartError::Options(_)) { EXIT_USAGE } else { EXIT_FAULT };
+    Failure { code, sentence: error.to_string() }
+}
+
+fn run(serve: Serve) -> Result<(), Failure> {
+    let data_dir = folder(serve.data_dir)?;
     // Before the server starts, so that a signal while it starts is not lost.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::fault(format!("The machine gives no runtime: {error}.")))?;
@@ -103,10 +144,7 @@ fn run(serve: Serve) -> Result<(), Failure> {
         insecure_open: serve.insecure_open,
         allow_origins: serve.allow_origin,
     });
-    let running = running.map_err(|error| Failure {
-        code: if matches!(error, StartError::Options(_)) { EXIT_USAGE } else { EXIT_FAULT },
-        sentence: error.to_string(),
-    })?;
+    let running = running.map_err(not_started)?;
     say_ready(running.ready()).map_err(|error| Failure::fault(format!("The ready line can't be written: {error}.")))?;
     runtime.block_on(signals.next());
     tracing::info!("asked to end");
@@ -125,6 +163,11 @@ fn say_ready(ready: &Ready) -> std::io::Result<()> {
     if let Some(code) = &ready.pairing_code {
         line["pairingCode"] = serde_json::json!(code);
     }
+    say(&line)
+}
+
+/// One line on stdout.
+fn say(line: &serde_json::Value) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()

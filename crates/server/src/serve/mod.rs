@@ -1,5 +1,6 @@
 //! A server as a whole: folder, store, tasks, listener, and its end in order.
 
+mod code;
 mod folder;
 mod node;
 mod venue;
@@ -14,7 +15,10 @@ use std::{
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use self::venue::{Opening, Parts, Venue};
+pub use self::{
+    code::{PairingCode, make_code},
+    venue::{Opening, Parts, Venue},
+};
 use crate::http::Origins;
 
 /// Where a server listens if nobody says (`contract.md`, Programs).

@@ -238,3 +238,33 @@ fn snapshot(program: &Program) -> (Value, Vec<Row>) {
     });
     (header, rows.collect())
 }
+
+#[test]
+fn whoever_holds_the_machine_gets_in_again_when_the_last_manager_is_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let none = command(&["token", "--data-dir"]).arg(folder.path()).output().expect("it runs");
+    assert_eq!(none.status.code(), Some(2), "there is no venue, and none is made");
+    assert!(!folder.path().join("venue.sqlite").exists());
+    let serve = || {
+        let options = gangway_server::ServeOptions { insecure_open: false, ..venue::options(folder.path()) };
+        venue::Venue::start_with(options)
+    };
+    let server = serve();
+    let code = server.ready().pairing_code.clone().expect("a code");
+    let pair = |server: &venue::Venue, code: &Value| {
+        server.call("POST", "/api/pair", &json!({ "code": code, "deviceName": "Office" }))
+    };
+    assert_eq!(pair(&server, &code.into()).status, 201);
+    let busy = command(&["token", "--data-dir"]).arg(folder.path()).output().expect("it runs");
+    assert_eq!(busy.status.code(), Some(1), "a server runs");
+    server.stop();
+    let made = command(&["token", "--data-dir"]).arg(folder.path()).output().expect("it runs");
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    let line: Value = serde_json::from_slice(&made.stdout).expect("one line of JSON");
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(!said.contains(line["pairingCode"].as_str().expect("a code")), "no code gets into a log: {said}");
+    let server = serve();
+    assert_eq!(server.ready().pairing_code, None, "there is a manager, but nobody has its token");
+    let paired = pair(&server, &line["pairingCode"]);
+    assert_eq!((paired.status, &paired.json["role"]), (201, &json!("manager")), "{}", paired.text);
+}
