@@ -1,6 +1,6 @@
 //! Desks that need a token: how they get one, what they say without, and that what was tapped outlives its loss.
 
-use gangway_testkit::{ConsoleProcess, ServerProcess, until};
+use gangway_testkit::{ConsoleProcess, ServerProcess, StockClient, until};
 use serde_json::{Value, json};
 
 /// A server that wants tokens, and its manager's.
@@ -29,6 +29,13 @@ impl Venue {
 
     fn code(&self, role: &str) -> Value {
         self.call("POST", "/api/devices/codes", &json!({ "role": role }))["code"].clone()
+    }
+
+    /// A device that was paired: its token and its id.
+    fn device(&self, role: &str) -> (String, String) {
+        let paired = self.server.call("POST", "/api/pair", &json!({ "code": self.code(role), "deviceName": role }));
+        let text = |name: &str| paired.json[name].as_str().unwrap_or_else(|| panic!("{}", paired.text)).to_owned();
+        (text("token"), text("deviceId"))
     }
 
     fn hour(&self) -> Value {
@@ -130,4 +137,34 @@ fn a_display_is_no_desk() {
     assert_eq!(pair(&mut desk, &venue.code("display"))["role"], "display");
     says(&mut desk, "not_allowed");
     assert_eq!(desk.query(&["activeSessions"]), Value::Null, "it has nothing");
+}
+
+#[test]
+fn a_stock_client_needs_a_token_hears_what_its_role_may_and_is_out_when_it_is_removed() {
+    let venue = Venue::start();
+    let hour = venue.hour();
+    let refused = StockClient::connect_with(venue.server.base(), "websocket", "gwt_00").map(|_| ());
+    assert_eq!(refused, Err("unauthorized".to_owned()));
+    let (wall, id) = venue.device("display");
+    let (till, _) = venue.device("operator");
+    for transport in ["websocket", "polling"] {
+        let connect = |token: &str| StockClient::connect_with(venue.server.base(), transport, token).expect("let in");
+        let (display, desk) = (connect(&wall), connect(&till));
+        let sale = json!({ "barcodeId": transport, "products": [{ "id": hour["id"], "quantity": 1 }] });
+        venue.call("POST", "/api/checkin", &sale);
+        for act in ["play", "end"] {
+            venue.call("POST", &format!("/api/sessions/{act}"), &json!({ "barcodeId": transport }));
+        }
+        let keys = |seen: &[Value]| seen[0].as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&desk.event("session:ended").args), ["playerSession", "activeSessions", "dashboardStats"]);
+        assert_eq!(keys(&display.event("session:ended").args), ["playerSession", "activeSessions"], "no money");
+        let names: Vec<String> = display.logged().into_iter().map(|seen| seen.name).collect();
+        assert_eq!(names, ["session:created", "session:play", "session:ended"]);
+        assert!(desk.logged().iter().any(|seen| seen.name == "transaction:created"));
+    }
+    let display = StockClient::connect_with(venue.server.base(), "websocket", &wall).expect("let in");
+    venue.call("DELETE", &format!("/api/devices/{id}"), &Value::Null);
+    display.event("(closed)");
+    let refused = StockClient::connect_with(venue.server.base(), "websocket", &wall).map(|_| ());
+    assert_eq!(refused, Err("revoked".to_owned()));
 }

@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{binaries::workspace_root, server::collect, wait::until};
 
@@ -33,8 +33,36 @@ impl StockClient {
     /// # Panics
     /// It does not connect.
     pub fn connect(base: &str, query: &str, transports: &str) -> Self {
+        let client = Self::start(base, query, transports, &json!({}));
+        let what =
+            || format!("a connected stock client: {}", client.stderr.lock().map(|t| t.clone()).unwrap_or_default());
+        until(&what(), || client.has("(connected)").then_some(()));
+        client
+    }
+
+    /// Connects one with a token.
+    ///
+    /// # Errors
+    /// The server does not let it in, and why.
+    pub fn connect_with(base: &str, transports: &str, token: &str) -> Result<Self, String> {
+        let client = Self::start(base, "", transports, &json!({ "token": token }));
+        until("an answer to a stock client", || (client.has("(connected)") || client.has("(refused)")).then_some(()));
+        match client.all().into_iter().find(|seen| seen.name == "(refused)") {
+            None => Ok(client),
+            Some(refused) => Err(refused.args[0].as_str().unwrap_or_default().to_owned()),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.all().iter().any(|seen| seen.name == name)
+    }
+
+    fn start(base: &str, query: &str, transports: &str, auth: &Value) -> Self {
         let mut command = Command::new("node");
-        command.arg(workspace_root().join("tests/node/listen.mjs")).args([base, query, transports]);
+        command
+            .arg(workspace_root().join("tests/node/listen.mjs"))
+            .args([base, query, transports])
+            .env("AUTH", auth.to_string());
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.expect("node is installed");
         let stderr = Arc::new(Mutex::new(String::new()));
@@ -49,11 +77,7 @@ impl StockClient {
                 }
             }
         });
-        let client = Self { child, seen, stderr };
-        let what =
-            || format!("a connected stock client: {}", client.stderr.lock().map(|t| t.clone()).unwrap_or_default());
-        until(&what(), || client.all().iter().any(|seen| seen.name == "(connected)").then_some(()));
-        client
+        Self { child, seen, stderr }
     }
 
     /// All that it has received, in order.
@@ -63,7 +87,7 @@ impl StockClient {
 
     /// The events of the log that it has received, in order.
     pub fn logged(&self) -> Vec<Seen> {
-        let unlogged = ["(connected)", "(closed)", "sync:head", "dashboard:stats:updated", "cart:updated"];
+        let unlogged = ["(connected)", "(refused)", "(closed)", "sync:head", "dashboard:stats:updated", "cart:updated"];
         self.all().into_iter().filter(|seen| !unlogged.contains(&seen.name.as_str())).collect()
     }
 
