@@ -204,3 +204,24 @@ fn log_of(folder: &Path) -> String {
     let files = std::fs::read_dir(folder.join("logs")).expect("logs");
     files.flatten().filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
 }
+
+#[test]
+fn a_desk_that_the_server_does_not_know_is_paired_in_its_window() {
+    let server = ServerProcess::start_with(&[]);
+    let code = server.ready()["pairingCode"].as_str().expect("a code");
+    let folder = TempDir::new().expect("a folder");
+    window::run(async {
+        let window = Window::open(folder.path(), &["--server", server.base()]).await;
+        window.press(r#"[data-testid="sync-light"]"#).await;
+        window.types(r#"[data-testid="pair-code"]"#, "AAAA-AAAA").await;
+        window.press(r#"[data-testid="pair"]"#).await;
+        window.sees(r#".sync-pair [role="alert"]"#).await;
+        // An empty field again.
+        window.loads_again().await;
+        window.types(r#"[data-testid="pair-code"]"#, code).await;
+        window.press(r#"[data-testid="pair"]"#).await;
+        window.sees(r#"[data-testid="sync-light"][data-link="live"]"#).await;
+        window.close().await;
+    });
+    assert!(folder.path().join("console/token.json").is_file());
+}

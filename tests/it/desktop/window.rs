@@ -89,6 +89,11 @@ impl Window {
         field.send_keys(line.to_owned() + Key::Enter).await.expect("the field takes text");
     }
 
+    /// Types into what `css` finds, as a person does.
+    pub(crate) async fn types(&self, css: &str, text: &str) {
+        self.sees(css).await.send_keys(text).await.expect("the field takes text");
+    }
+
     /// Leaves a mark that a page has only until it is loaded again.
     pub(crate) async fn marks_page(&self) {
         self.page.execute("window.mark = 1;", vec![]).await.expect("a script runs");
