@@ -1,11 +1,15 @@
 //! `GET /api/openapi.json`: made from the calls themselves, never by hand.
 
 use axum::Json;
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+};
 
 use super::{
     checkin, commands, devices, health, lease, products, schema, sessions, snapshot, sync, transactions, venue,
 };
+use crate::access::table::{CALLS, Who};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,9 +54,32 @@ use super::{
         health::readyz,
         health::metrics
     ),
-    components(schemas(schema::LoggedEvent))
+    components(schemas(schema::LoggedEvent)),
+    modifiers(&Tokens)
 )]
 struct Document;
+
+/// Says which calls need a token, as the table has it.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("token", bearer);
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in
+                [("GET", &mut item.get), ("POST", &mut item.post), ("PUT", &mut item.put), ("DELETE", &mut item.delete)]
+            {
+                let Some(operation) = operation else { continue };
+                let row = CALLS.iter().find(|row| row.0 == method && row.1.replace("{*", "{") == *path);
+                // What has no row is nobody's, so a token is the least that it takes.
+                let is_anybodys = row.is_some_and(|row| row.2 == Who::Anybody);
+                operation.security =
+                    (!is_anybodys).then(|| vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+            }
+        }
+    }
+}
 
 /// This document.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "operation", responses((status = 200)))]

@@ -209,3 +209,22 @@ fn what_is_wrong_with_a_pairing_is_said_and_the_code_still_counts() {
     let role = venue.send_as(&manager, "POST", "/api/devices/codes", Some(r#"{"role":"owner"}"#));
     assert_eq!((role.status, role.code()), (400, "invalid_role"));
 }
+
+#[test]
+fn only_a_desk_is_believed_that_it_has_seen_more_than_the_log_holds() {
+    let (venue, manager) = Venue::start_closed();
+    let product = json!({ "name": "x", "price": 1, "category": "c" }).to_string();
+    assert_eq!(venue.send_as(&manager, "POST", "/api/products", Some(&product)).status, 201);
+    let epoch = |venue: &Venue| venue.send_as(&manager, "GET", "/api/sync/events", None).json["epoch"].clone();
+    let before = epoch(&venue);
+    let name = before.as_str().expect("an epoch");
+    let claim = format!("/api/sync/events?after=1&afterId={}&epoch={name}", uuid::Uuid::new_v4());
+    let token = |role: &str| venue.pair(&manager, role)["token"].as_str().expect("a token").to_owned();
+    for refused in [venue.get(&claim), venue.send_as(&token("kiosk"), "GET", &claim, None)] {
+        assert!([401, 403].contains(&refused.status), "{}", refused.text);
+    }
+    assert_eq!(epoch(&venue), before, "whoever is not believed changes nothing");
+    let told = venue.send_as(&token("operator"), "GET", &claim, None);
+    assert_eq!((told.status, told.code()), (410, "snapshot_required"));
+    assert_ne!(epoch(&venue), before);
+}

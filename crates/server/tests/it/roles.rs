@@ -48,6 +48,18 @@ fn the_table_has_a_row_for_each_documented_call_and_no_other() {
 }
 
 #[test]
+fn the_document_says_which_calls_need_a_token() {
+    let (venue, manager) = Venue::start_closed();
+    let document = venue.send_as(&manager, "GET", "/api/openapi.json", None).json;
+    assert_eq!(document["components"]["securitySchemes"]["token"], json!({ "type": "http", "scheme": "bearer" }));
+    for (method, path, who) in CALLS {
+        let call = &document["paths"][path.replace("{*", "{")][method.to_lowercase()];
+        let expect = if *who == Who::Anybody { Value::Null } else { json!([{ "token": [] }]) };
+        assert_eq!(call["security"], expect, "{method} {path}");
+    }
+}
+
+#[test]
 fn each_role_may_make_exactly_the_calls_of_its_rows() {
     let (venue, tokens) = venue_with_all_roles();
     let mut cases = 0;
