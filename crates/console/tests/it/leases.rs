@@ -148,14 +148,19 @@ async fn an_answer_from_before_a_place_was_filled_does_not_bring_it_back() {
     let tapped = play(&desk, "B-1").await;
     let fate = desk.console.settled(&tapped.command_id, Duration::from_secs(3)).await.expect("settled before it");
     assert_eq!((fate.state, named(&venue, "B-1")), (CommandState::Settled, json!("p-1")));
-    venue.state().leases_take = Duration::ZERO;
-    let calls = venue.state().lease_calls.len();
+    let calls = {
+        let mut state = venue.state();
+        // From now on it is lent no more.
+        state.lends = Some(Vec::new());
+        state.leases_take = Duration::ZERO;
+        state.lease_calls.len()
+    };
     until("it asks again", || {
         venue.heartbeat();
         venue.state().lease_calls.len() > calls
     })
     .await;
-    let LeaseCall { held, spent, .. } = last_call(&venue);
+    let LeaseCall { held, spent, .. } = venue.state().lease_calls[calls].clone();
     assert_eq!((held, spent), (ids(&[]), ids(&[])));
 }
 
