@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use gangway_domain::command::AttentionAction;
+use gangway_domain::{command::AttentionAction, time::VenueTime};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::{
@@ -160,7 +160,10 @@ impl Console {
         let Ports { realtime, rest, clock, chance, executor } = ports(outbox.device())?;
         let (cache, loaded, notices) = open_cache_of(&outbox, &data_dir.join("cache.sqlite"))?;
         let state = State::new(loaded.held.clone(), &loaded.hash.to_hex(), loaded.tampered);
-        let view = first_view(loaded, Overlay::new(outbox.device().clone()), clock.as_ref(), notices);
+        let known = loaded.last_sync_at.max(outbox.last_moment()?);
+        let venue_clock = first_clock(&loaded, clock.as_ref(), known);
+        let now = venue_clock.at(clock.mono_ms());
+        let view = first_view(loaded, Overlay::new(outbox.device().clone()), venue_clock, now, notices);
         let (inputs, inputs_out) = mpsc::unbounded_channel();
         let (jitter, tasks) = (chance.clone(), executor.clone());
         let core = Core::new(Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs });
@@ -416,11 +419,18 @@ fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<Not
     Ok((cache, loaded, notices))
 }
 
-fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<Notice>) -> View {
-    let Loaded { held, epoch_base, venue_id, venue, hash, tampered, last_sync_at, clock_offset_ms, .. } = loaded;
-    let clock_now_ms = clock.mono_ms();
-    let venue_clock = VenueClock::new(clock.wall(), clock_now_ms, clock_offset_ms);
-    let now = venue_clock.at(clock_now_ms);
+/// Venue time at the start; `known` is past, whatever the wall clock says.
+fn first_clock(loaded: &Loaded, clock: &dyn Clock, known: Option<VenueTime>) -> VenueClock {
+    let now_ms = clock.mono_ms();
+    let mut venue_clock = VenueClock::new(clock.wall(), now_ms, loaded.clock_offset_ms);
+    if let Some(known) = known {
+        venue_clock.not_before(known, now_ms);
+    }
+    venue_clock
+}
+
+fn first_view(loaded: Loaded, overlay: Overlay, clock: VenueClock, now: VenueTime, notices: Vec<Notice>) -> View {
+    let Loaded { held, epoch_base, venue_id, venue, hash, tampered, last_sync_at, .. } = loaded;
     for notice in &notices {
         tracing::warn!(%notice, "the cache starts empty");
     }
@@ -437,7 +447,7 @@ fn first_view(loaded: Loaded, overlay: Overlay, clock: &dyn Clock, notices: Vec<
         agreed: false,
         file_checked: false,
         file_differs: false,
-        clock: venue_clock,
+        clock,
         last_sync_at,
         offline_since: last_sync_at.or(Some(now)),
         differs: None,

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
 use crate::{
-    cache::Cache,
+    cache::{Cache, Contact},
     metrics::Metrics,
     net::{Chance, Clock, Executor, Rest},
     outbox::{Outbox, OutboxError, sender::Drain},
@@ -206,6 +206,12 @@ impl Core {
     /// Venue time now.
     pub(crate) fn venue_now(&self) -> VenueTime {
         self.view().clock.at(self.clock.mono_ms())
+    }
+
+    /// The server is heard now.
+    pub(crate) fn contact_now(&self) -> Contact {
+        let clock = self.view().clock;
+        Contact { at: clock.at(self.clock.mono_ms()), clock_offset_ms: clock.offset_to_wall_ms() }
     }
 
     /// Looks whether the machine slept, or somebody set its clock.

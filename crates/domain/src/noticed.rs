@@ -32,6 +32,14 @@ pub enum Noticed {
         /// By how much.
         seconds: i64,
     },
+    /// A desk's wall clock was before what the desk knew to be past when it started.
+    #[error(
+        "The clock of this desk was at least {seconds} s behind when it started without the server. Venue time goes on from the last moment that the desk knew, until the server says better."
+    )]
+    DeskClockBehind {
+        /// By how much, at least.
+        seconds: i64,
+    },
     /// The server's wall clock was set forward.
     #[error("The server's clock was set ahead by {seconds} s.")]
     ServerClockAhead {
@@ -57,6 +65,11 @@ impl Noticed {
     pub fn of_desk_clock(step_ms: Millis) -> Self {
         let seconds = whole_seconds(step_ms);
         if step_ms < 0 { Self::DeskClockBack { seconds } } else { Self::DeskClockAhead { seconds } }
+    }
+
+    /// A desk's wall clock was at least `behind_ms` behind at the start.
+    pub fn of_desk_start(behind_ms: Millis) -> Self {
+        Self::DeskClockBehind { seconds: whole_seconds(behind_ms) }
     }
 
     /// The server's wall clock was set by `step_ms`, forward where that is above 0.
@@ -97,6 +110,7 @@ impl Noticed {
             Self::CommandUnreadable { .. } => RaiseKind::Unreadable,
             Self::DeskClockAhead { .. }
             | Self::DeskClockBack { .. }
+            | Self::DeskClockBehind { .. }
             | Self::ServerClockAhead { .. }
             | Self::ServerClockBack { .. } => RaiseKind::ClockStep,
         }
@@ -106,6 +120,7 @@ impl Noticed {
         let params = match self {
             Self::DeskClockAhead { seconds }
             | Self::DeskClockBack { seconds }
+            | Self::DeskClockBehind { seconds }
             | Self::ServerClockAhead { seconds }
             | Self::ServerClockBack { seconds } => Map::from_iter([("seconds".to_owned(), json!(seconds))]),
             Self::CommandUnreadable { .. } => Map::new(),

@@ -18,6 +18,7 @@ cells! { "worlds",
     wall_clock_is_an_hour_ahead => || wrong_clock(3_600),
     wall_clock_is_a_day_behind => || wrong_clock(-86_400),
     wall_clock_steps_while_it_runs => stepping_clock,
+    wall_clock_is_far_back_at_a_start_without_the_server => start_far_back,
     disk_is_full => full_disk,
     cache_is_cut_short => || damaged_cache(cut_short),
     cache_is_overwritten => || damaged_cache(overwritten),
@@ -104,6 +105,40 @@ fn stepping_clock() -> Ran {
     let flagged: Vec<&Value> = flagged.iter().filter(|outcome| outcome["flags"] != json!([])).collect();
     assert!(flagged.is_empty(), "no moment was implausible: {flagged:?}");
     same_moments(&floor);
+    Ran::Whole
+}
+
+/// A machine whose battery is empty.
+const TWENTY_YEARS_S: i64 = 20 * 365 * 86_400;
+
+fn start_far_back() -> Ran {
+    let clock = match FakeClock::ahead_by(0) {
+        Ok(clock) => clock,
+        Err(why) => return Ran::Skipped(why),
+    };
+    let mut floor = Floor::with(vec![Setup { clock: Some(&clock), ..Setup::default() }, Setup::default()]);
+    let band = floor.sell_and_board(0);
+    floor.desks[1].sees(&band, "playing");
+    floor.server.kill();
+    floor.desks[0].notices();
+    floor.acknowledged(0, &gate("pause", &band));
+    floor.desks[0].console.kill();
+    clock.set(-TWENTY_YEARS_S);
+    floor.desks[0].restart();
+    floor.acknowledged(0, &gate("play", &band));
+    let other = floor.sell_and_board(0);
+    floor.restart_server();
+    for desk in &mut floor.desks {
+        desk.comes_back();
+        desk.sees(&other, "playing");
+    }
+    same_timers(&mut floor, &band);
+    let audit = floor.check();
+    assert!(audit.rejected.is_empty(), "{audit}");
+    same_moments(&floor);
+    let entries = floor.desks[1].console.query(&["attention"]);
+    let said = entries.as_array().into_iter().flatten().any(|entry| entry["code"] == "desk_clock_behind");
+    assert!(said, "somebody is told: {entries}");
     Ran::Whole
 }
 

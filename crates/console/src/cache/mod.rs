@@ -76,6 +76,15 @@ pub struct Cache {
     data_version: i64,
 }
 
+/// When the server was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Venue time.
+    pub at: VenueTime,
+    /// The server's clock minus this machine's wall clock then: one without the other would be wrong at the next start.
+    pub clock_offset_ms: Millis,
+}
+
 /// What the file held when it was opened.
 #[derive(Debug)]
 pub struct Loaded {
@@ -195,7 +204,7 @@ impl Cache {
     ///
     /// # Errors
     /// The file can't be written, or holds a row that is no JSON. Nothing is changed then.
-    pub fn apply(&mut self, units: &[Unit], held: &Held, at: VenueTime) -> Result<Vec<(Seq, String)>, CacheError> {
+    pub fn apply(&mut self, units: &[Unit], held: &Held, contact: Contact) -> Result<Vec<(Seq, String)>, CacheError> {
         let mut hash = self.hash;
         let mut ends = Vec::with_capacity(units.len());
         let transaction = self.connection.transaction()?;
@@ -207,7 +216,7 @@ impl Cache {
                 ends.push((last.seq, hash.to_hex()));
             }
         }
-        stand(&transaction, held, &hash, at)?;
+        stand(&transaction, held, &hash, contact)?;
         transaction.commit()?;
         self.hash = hash;
         // The cursor may stand past the last event that this desk sees; the rows are the same there.
@@ -221,10 +230,20 @@ impl Cache {
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn note_contact(&self, at: VenueTime, clock_offset_ms: Millis) -> Result<(), CacheError> {
+    pub fn note_contact(&self, contact: Contact) -> Result<(), CacheError> {
+        let Contact { at, clock_offset_ms } = contact;
         self.connection
             .prepare_cached("UPDATE meta SET last_sync_at = ?1, clock_offset_ms = ?2")?
             .execute(params![at.0, clock_offset_ms])?;
+        Ok(())
+    }
+
+    /// Remembers the offset to the server's clock after somebody set this machine's.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn keep_clock_offset(&self, clock_offset_ms: Millis) -> Result<(), CacheError> {
+        self.connection.execute("UPDATE meta SET clock_offset_ms = ?1", [clock_offset_ms])?;
         Ok(())
     }
 
@@ -329,15 +348,17 @@ fn put(transaction: &Transaction<'_>, hash: &mut StateHash, change: &RowChange) 
 }
 
 /// Writes where the rows stand, in the transaction that changes them.
-fn stand(transaction: &Transaction<'_>, held: &Held, hash: &StateHash, at: VenueTime) -> Result<(), CacheError> {
+fn stand(transaction: &Transaction<'_>, held: &Held, hash: &StateHash, contact: Contact) -> Result<(), CacheError> {
+    let Contact { at, clock_offset_ms } = contact;
     let Held { position: Position { epoch, seq }, event_id } = held;
     let seq = i64::try_from(*seq).map_err(|_| CacheError::Place)?;
     let event_id = event_id.as_ref().map(EventId::as_str);
     transaction
         .prepare_cached(
-            "UPDATE meta SET epoch = ?1, cursor = ?2, event_id = ?3, state_hash = ?4, last_sync_at = ?5, clean = 0",
+            "UPDATE meta SET epoch = ?1, cursor = ?2, event_id = ?3, state_hash = ?4, last_sync_at = ?5,
+                clock_offset_ms = ?6, clean = 0",
         )?
-        .execute(params![epoch.as_str(), seq, event_id, hash.to_hex(), at.0])?;
+        .execute(params![epoch.as_str(), seq, event_id, hash.to_hex(), at.0, clock_offset_ms])?;
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! A snapshot beside the rows: staged while it comes in, swapped in when it is whole (`sync.md` rule 9).
 
-use gangway_domain::{hash::StateHash, ids::Position, time::VenueTime};
+use gangway_domain::{hash::StateHash, ids::Position};
 use rusqlite::params;
 
-use super::{Cache, CacheError, schema, stand};
+use super::{Cache, CacheError, Contact, schema, stand};
 use crate::{net::snapshot::SnapshotRow, sync::state::Held};
 
 impl Cache {
@@ -47,7 +47,7 @@ impl Cache {
         epoch_base: Option<&Position>,
         venue_id: Option<&str>,
         hash: StateHash,
-        at: VenueTime,
+        contact: Contact,
     ) -> Result<(), CacheError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch("DROP TABLE rows; ALTER TABLE staged RENAME TO rows;")?;
@@ -56,7 +56,7 @@ impl Cache {
             "UPDATE meta SET venue_id = coalesce(?1, venue_id), base_epoch = ?2, base_seq = ?3",
             params![venue_id, epoch_base.map(|base| base.epoch.as_str()), base],
         )?;
-        stand(&transaction, held, &hash, at)?;
+        stand(&transaction, held, &hash, contact)?;
         transaction.commit()?;
         self.hash = hash;
         Ok(())

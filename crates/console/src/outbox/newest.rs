@@ -1,5 +1,6 @@
 //! The way of this desk's newest commands, for people.
 
+use gangway_domain::time::VenueTime;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -22,6 +23,22 @@ pub struct Told {
 }
 
 impl Outbox {
+    /// A moment that is past, whatever the clock says: the last at which something was tapped and is not answered, or
+    /// was answered. An answered command says nothing more by when it was tapped, which may have been under a clock
+    /// that was set ahead.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn last_moment(&self) -> Result<Option<VenueTime>, OutboxError> {
+        let moment: Option<i64> = self.connection.query_row(
+            "SELECT max(CASE WHEN state IN ('pending', 'sent') THEN max(tapped_at, stored_at) ELSE settled_at END)
+             FROM (SELECT state, tapped_at, stored_at, settled_at FROM commands ORDER BY number DESC LIMIT ?1)",
+            [NEWEST],
+            |row| row.get(0),
+        )?;
+        Ok(moment.map(VenueTime))
+    }
+
     /// The newest commands of this desk, newest first.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub struct VenueClock {
     wall_ahead_ms: Millis,
     /// How far it was set without anybody having been told.
     unsaid_step_ms: Millis,
+    /// How far, at least, the wall clock was behind at the start without anybody having been told.
+    unsaid_behind_ms: Option<Millis>,
 }
 
 impl VenueClock {
@@ -49,6 +51,21 @@ impl VenueClock {
             boot_ahead_ms: None,
             wall_ahead_ms: 0,
             unsaid_step_ms: 0,
+            unsaid_behind_ms: None,
+        }
+    }
+
+    /// `known` is past: a wall clock that says less was set back while nobody looked, by at least the difference.
+    /// Venue time goes on from there; how much later it is, nobody knows before the server says. A clock that was set
+    /// ahead meanwhile can't be told from time that went by: what is tapped by it says so of itself when the server
+    /// moves it to now and flags it (`sync.md` rule 13).
+    pub fn not_before(&mut self, known: VenueTime, mono_ms: u64) {
+        let behind_ms = known.since(self.at(mono_ms));
+        if behind_ms > 0 {
+            self.offset_ms = self.offset_ms.saturating_add(behind_ms);
+        }
+        if behind_ms > STEP_MS {
+            self.unsaid_behind_ms = Some(behind_ms);
         }
     }
 
@@ -93,6 +110,16 @@ impl VenueClock {
         self.unsaid_step_ms -= step_ms;
     }
 
+    /// How far, at least, the wall clock was behind at the start, until somebody was told.
+    pub fn unsaid_behind_ms(&self) -> Option<Millis> {
+        self.unsaid_behind_ms
+    }
+
+    /// Somebody was told that it was behind.
+    pub fn behind_said(&mut self) {
+        self.unsaid_behind_ms = None;
+    }
+
     /// Venue time at a monotonic moment. A jump of the wall clock does not move it.
     pub fn at(&self, mono_ms: u64) -> VenueTime {
         self.desk_at(mono_ms).plus(self.offset_ms)
@@ -101,6 +128,12 @@ impl VenueClock {
     /// The server's clock minus this desk's.
     pub fn offset_ms(&self) -> Millis {
         self.offset_ms
+    }
+
+    /// The server's clock minus the wall clock as it was last looked at: what the next start needs, which knows nothing
+    /// of how the clock was set before.
+    pub fn offset_to_wall_ms(&self) -> Millis {
+        self.offset_ms - self.wall_ahead_ms
     }
 
     /// How far off that may be; none before the first answer.
@@ -201,6 +234,27 @@ mod tests {
             look(&mut clock, 10_015_000, 15_500, Some(15_900));
             assert_eq!(clock.unsaid_step_ms(), Some(-step_ms), "put right is a step too");
         }
+    }
+
+    #[test]
+    fn a_start_before_what_is_known_goes_on_from_there_and_is_said_once() {
+        let mut clock = VenueClock::new(VenueTime(1_000_000), 500, 50);
+        clock.not_before(VenueTime(9_000_000), 500);
+        assert_eq!((clock.at(500), clock.at(1_500)), (VenueTime(9_000_000), VenueTime(9_001_000)));
+        assert_eq!((clock.unsaid_behind_ms(), clock.uncertainty_ms()), (Some(7_999_950), None));
+        clock.behind_said();
+        look(&mut clock, 1_001_000, 1_500, None);
+        assert_eq!((clock.unsaid_behind_ms(), clock.unsaid_step_ms()), (None, None));
+        clock.not_before(VenueTime(8_000_000), 1_500);
+        assert_eq!(clock.at(1_500), VenueTime(9_001_000), "what is not later moves nothing");
+    }
+
+    #[test]
+    fn a_step_moves_the_offset_that_the_next_start_needs() {
+        let mut clock = VenueClock::new(VenueTime(1_000_000), 500, 50);
+        look(&mut clock, 1_000_000, 500, None);
+        look(&mut clock, 1_005_000 + 3_600_000, 5_500, None);
+        assert_eq!((clock.offset_ms(), clock.offset_to_wall_ms()), (50, 50 - 3_600_000));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A desk whose clock is set or that sleeps: venue time stays right, and somebody is told.
 
-use gangway_domain::attention::AttentionKind;
+use gangway_domain::{attention::AttentionKind, time::VenueTime};
 use serde_json::json;
 
 use crate::support::{
@@ -46,10 +46,102 @@ async fn a_step_without_a_link_is_kept_and_said_when_there_is_one() {
     until("offline", || desk.fresh() == "stale").await;
     clock.set(86_400_000);
     until("it is on the desk's own list", || desk.status()["attention"] == 1).await;
-    let desk = desk.restart(&venue).await;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    let desk = Desk { console: open_with_clock(folder.path(), &venue, &clock).expect("a console"), folder };
     assert_eq!(desk.status()["attention"], json!(1));
     venue.set_online(true);
     until("the venue knows", || steps(&venue).len() == 1).await;
+}
+
+const TWENTY_YEARS_MS: i64 = 20 * 365 * 86_400_000;
+
+fn entry_codes(desk: &Desk) -> Vec<String> {
+    let entries = desk.data(&["attention"]);
+    let codes = entries.as_array().into_iter().flatten().map(|entry| entry["code"].as_str().unwrap_or_default());
+    codes.map(str::to_owned).collect()
+}
+
+fn tapped_at(desk: &Desk, id: &str) -> VenueTime {
+    let fate = desk.console.fate(id).expect("read").expect("kept");
+    VenueTime::from_iso(&fate.tapped_at).expect("a moment")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_that_starts_without_a_link_under_a_clock_set_back_goes_on_from_what_it_knew_and_says_so() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let Desk { folder, console } = Desk::live(&venue).await;
+    venue.set_online(false);
+    console.shutdown().await;
+    let behind = TestClock::default();
+    behind.set(-TWENTY_YEARS_MS);
+    let desk = Desk { console: open_with_clock(folder.path(), &venue, &behind).expect("a console"), folder };
+    let synced_at = desk.sync_status().last_sync_at.expect("it was in touch");
+    let sale = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    assert!(tapped_at(&desk, &sale) >= VenueTime::from_iso(&synced_at).expect("a moment"));
+    until("it is said", || entry_codes(&desk) == ["desk_clock_behind"]).await;
+    assert_eq!(desk.status()["clockUncertaintyMs"], json!(null), "nobody knows how late it is");
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    assert_eq!(entry_codes(&desk).len(), 1, "once");
+    // What was tapped last is known too.
+    let later = desk.execute(&session("play", "B-1")).await.expect("taken").command_id;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    let again = TestClock::default();
+    again.set(-TWENTY_YEARS_MS);
+    let desk = Desk { console: open_with_clock(folder.path(), &venue, &again).expect("a console"), folder };
+    let last = desk.execute(&session("pause", "B-1")).await.expect("taken").command_id;
+    assert!(tapped_at(&desk, &last) >= tapped_at(&desk, &later));
+    venue.set_online(true);
+    desk.console.settled(&last, std::time::Duration::from_secs(60)).await.expect("settled");
+    assert!(steps(&venue)[0].contains("behind"), "{:?}", steps(&venue));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_while_a_desk_ran_is_still_known_to_be_wrong_after_a_restart_without_a_link() {
+    for by_ms in [86_400_000, -86_400_000] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (clock, folder) = (TestClock::default(), tempfile::tempdir().expect("a folder"));
+        let desk = Desk { console: open_with_clock(folder.path(), &venue, &clock).expect("a console"), folder };
+        desk.until_live().await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        clock.set(by_ms);
+        until("it is said", || desk.status()["attention"] == 1).await;
+        let before = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        let Desk { folder, console } = desk;
+        console.shutdown().await;
+        let desk = Desk { console: open_with_clock(folder.path(), &venue, &clock).expect("a console"), folder };
+        let after = desk.execute(&session("play", "B-1")).await.expect("taken").command_id;
+        let went_by_ms = tapped_at(&desk, &after).since(tapped_at(&desk, &before));
+        assert!((0..10_000).contains(&went_by_ms), "{went_by_ms} ms");
+        tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        assert_eq!(desk.status()["attention"], 1, "said once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_tapped_under_a_clock_set_ahead_holds_venue_time_up_only_until_the_server_is_heard() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let Desk { folder, console } = Desk::live(&venue).await;
+    venue.set_online(false);
+    console.shutdown().await;
+    let ahead = TestClock::default();
+    ahead.set(TWENTY_YEARS_MS);
+    let desk = Desk { console: open_with_clock(folder.path(), &venue, &ahead).expect("a console"), folder };
+    let sale = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    venue.set_online(true);
+    desk.console.settled(&sale, std::time::Duration::from_secs(60)).await.expect("settled");
+    desk.until_in_sync(&venue).await;
+    venue.set_online(false);
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    let right = TestClock::default();
+    let desk = Desk { console: open_with_clock(folder.path(), &venue, &right).expect("a console"), folder };
+    let last = desk.execute(&session("play", "B-1")).await.expect("taken").command_id;
+    let synced_at = VenueTime::from_iso(&desk.sync_status().last_sync_at.expect("in touch")).expect("a moment");
+    let off_ms = tapped_at(&desk, &last).since(synced_at);
+    assert!((0..60_000).contains(&off_ms), "{off_ms} ms");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use gangway_console::{
-    cache::Cache,
+    cache::{Cache, Contact},
     net::snapshot::{SnapshotLine, SnapshotReader},
     sync::{
         effect::Effect,
@@ -23,6 +23,7 @@ use crate::support::{
 };
 
 const LINK: u64 = 1;
+const NEVER: Contact = Contact { at: VenueTime(0), clock_offset_ms: 0 };
 
 /// A desk that is only `step` and a cache.
 struct Bench {
@@ -51,12 +52,10 @@ impl Bench {
             for effect in step(&mut self.state, Moment { now_ms: self.now_ms, fraction: 0.5 }, input) {
                 match effect {
                     Effect::Apply { units, held } => {
-                        let hashes = self.cache.apply(&units, &held, VenueTime(0)).expect("applied");
+                        let hashes = self.cache.apply(&units, &held, NEVER).expect("applied");
                         inputs.push_back(Input::Applied { hashes });
                     }
-                    Effect::Swap { held } => {
-                        self.cache.swap(&held, None, None, self.staged, VenueTime(0)).expect("swapped")
-                    }
+                    Effect::Swap { held } => self.cache.swap(&held, None, None, self.staged, NEVER).expect("swapped"),
                     Effect::FetchEvents { .. } | Effect::FetchSnapshot { .. } => {
                         assert!(self.question.is_none(), "one catch-up at a time");
                         self.question = Some(effect);

@@ -270,11 +270,11 @@ impl Driver {
     /// A heartbeat was heard: the moment to look whether the file is still as it was left.
     fn contact(&self) {
         self.core.look_at_clocks();
-        let (now, offset_ms) = (self.core.venue_now(), self.core.view().clock.offset_ms());
+        let contact = self.core.contact_now();
         self.core.check_file();
-        self.core.view_mut().last_sync_at = Some(now);
+        self.core.view_mut().last_sync_at = Some(contact.at);
         if let Some(cache) = self.core.cache().as_ref()
-            && let Err(error) = cache.note_contact(now, offset_ms)
+            && let Err(error) = cache.note_contact(contact)
         {
             tracing::warn!(%error, "the time of the last contact was not kept");
         }

@@ -20,9 +20,10 @@ use crate::{
 
 impl Driver {
     pub(super) fn apply(&mut self, units: &[Unit], held: &Held) -> Input {
-        let now = self.core.venue_now();
+        let contact = self.core.contact_now();
+        let now = contact.at;
         let committed = match self.core.cache().as_mut() {
-            Some(cache) => cache.apply(units, held, now),
+            Some(cache) => cache.apply(units, held, contact),
             None => return Input::ApplyFailed { held: None },
         };
         let hashes = match committed {
@@ -93,7 +94,8 @@ impl Driver {
 
     pub(super) fn swap(&mut self, held: &Held) -> Option<Input> {
         let staged = self.running.staged.take().filter(|staged| staged.held == *held)?;
-        let now = self.core.venue_now();
+        let contact = self.core.contact_now();
+        let now = contact.at;
         // Whose commands these are is on disk before the first row is: from here on no other venue's server gets them.
         if let Some(venue_id) = &staged.venue_id
             && let Err(error) = self.core.with_outbox(|outbox| outbox.belong_to(venue_id))
@@ -103,7 +105,7 @@ impl Driver {
         let swapped = match self.core.cache().as_mut() {
             Some(cache) => {
                 let (base, venue_id) = (staged.epoch_base.as_ref(), staged.venue_id.as_deref());
-                cache.swap(held, base, venue_id, staged.hash, now)
+                cache.swap(held, base, venue_id, staged.hash, contact)
             }
             None => return None,
         };

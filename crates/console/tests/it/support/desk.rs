@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use gangway_console::{
 use gangway_domain::time::VenueTime;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use super::venue::FakeVenue;
 
@@ -145,10 +146,19 @@ pub fn open_with_clock(folder: &Path, venue: &FakeVenue, clock: &TestClock) -> R
     })
 }
 
+/// What the wall clock said at a moment of the process.
+static START: OnceLock<(VenueTime, Instant)> = OnceLock::new();
+
+#[allow(clippy::disallowed_methods, reason = "this is the tests' clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// A machine's clocks in the test's stopped time; its wall clock may be set, and it may sleep. Clones are the same.
 #[derive(Clone)]
 pub struct TestClock {
     mono: Arc<SystemClock>,
+    /// What the wall clock said when the monotonic one began.
     began: VenueTime,
     set_ms: Arc<AtomicI64>,
     slept_ms: Arc<AtomicI64>,
@@ -157,7 +167,15 @@ pub struct TestClock {
 impl Default for TestClock {
     fn default() -> Self {
         let mono = Arc::new(SystemClock::new());
-        Self { began: mono.wall(), mono, set_ms: Arc::default(), slept_ms: Arc::default() }
+        // A clock that is made later in a test says as much more as went by in the test's time.
+        let (wall, at) = *START.get_or_init(|| (mono.wall(), now()));
+        let since_ms = now().duration_since(at).as_millis();
+        Self {
+            began: wall.plus(i64::try_from(since_ms).expect("short")),
+            mono,
+            set_ms: Arc::default(),
+            slept_ms: Arc::default(),
+        }
     }
 }
 

@@ -104,6 +104,8 @@ export const letters = {
   remark: {
     desk_clock_ahead: "It was set {{time}} ahead {{when}}. The venue's time goes on as before.",
     desk_clock_back: "It was set {{time}} back {{when}}. The venue's time goes on as before.",
+    desk_clock_behind:
+      "It was at least {{time}} behind when it started without the server {{when}}. The venue's time goes on from the last moment known here.",
     server_clock_ahead:
       "It was set {{time}} ahead {{when}}. The venue's time follows it little by little; until then it may differ from your watch.",
     server_clock_back:

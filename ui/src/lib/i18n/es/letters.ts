@@ -104,6 +104,8 @@ export const letters: typeof source = {
   remark: {
     desk_clock_ahead: "Se adelantó {{time}} {{when}}. La hora del parque sigue igual.",
     desk_clock_back: "Se atrasó {{time}} {{when}}. La hora del parque sigue igual.",
+    desk_clock_behind:
+      "Iba atrasado al menos {{time}} cuando arrancó sin el servidor {{when}}. La hora del parque sigue desde el último momento que se conocía aquí.",
     server_clock_ahead:
       "Se adelantó {{time}} {{when}}. La hora del parque lo sigue poco a poco; hasta entonces puede no coincidir con tu reloj.",
     server_clock_back:
