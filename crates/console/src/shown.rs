@@ -2,11 +2,12 @@
 //! otherwise.
 
 use gangway_domain::{
-    ids::{CommandId, Epoch},
+    ids::{CommandId, Epoch, Position},
     rows::PlaceRow,
     time::VenueTime,
     venue::Venue,
 };
+use gangway_plants::Plant;
 
 use crate::{
     core::{Core, View},
@@ -25,6 +26,11 @@ impl View {
     /// Confirmed rows come in.
     pub(crate) fn confirm(&mut self, confirmed: Confirmed<'_>, now: VenueTime) -> Touched {
         let Some(venue) = &mut self.venue else { return Touched::default() };
+        let never = Position { seq: 0, ..confirmed.at.clone() };
+        let confirmed = match Plant::ShowsTwice.is_planted() {
+            true => Confirmed { commands: &[], at: &never, ..confirmed },
+            false => confirmed,
+        };
         let touched = self.overlay.confirm(venue, confirmed, now);
         venue.keep_totals(now);
         touched
@@ -152,6 +158,7 @@ fn entries(unseen: Vec<Unseen>) -> Vec<Entry> {
 
 fn answer(outcome: &Outcome) -> Answered {
     match outcome {
+        Outcome::Accepted { .. } if Plant::SettlesEarly.is_planted() => Answered::Rejected,
         Outcome::Accepted { seqs, .. } => Answered::Accepted(seqs.iter().max().copied()),
         Outcome::Rejected { .. } => Answered::Rejected,
     }

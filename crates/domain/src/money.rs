@@ -12,6 +12,8 @@ use thiserror::Error;
 
 /// The largest price, in major units (`contract.md`, Bounds).
 pub const PRICE_MAX_MAJOR: i64 = 1_000_000;
+/// Minor units of a major one in the currency that has most: ISO 4217 knows up to four decimals.
+pub const MINOR_PER_MAJOR_MAX: i64 = 10_000;
 
 /// An amount in the currency's smallest unit (cents); corrections are negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

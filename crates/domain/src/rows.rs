@@ -7,10 +7,11 @@ use serde_json::Value;
 use crate::{
     attention::AttentionRow,
     band::BarcodeId,
+    command::{NAME_MAX_CHARS, TEXT_MAX_CHARS, TIME_VALUE_MAX_SECONDS},
     ids::{CommandId, CorrectionId, DeviceId, PlaceId, ProductId, SegmentId, SessionId, StaffId, TransactionId},
-    money::MinorUnits,
+    money::{MINOR_PER_MAJOR_MAX, MinorUnits, PRICE_MAX_MAJOR},
     settings::SettingsRow,
-    time::{Millis, VenueTime},
+    time::{Millis, SECOND_MS, VenueTime},
 };
 
 /// What kind of row a change is about.
@@ -87,6 +88,18 @@ pub struct ProductRow {
     pub created_at: VenueTime,
     /// When it last changed.
     pub updated_at: VenueTime,
+}
+
+impl ProductRow {
+    /// Whether a venue can have such a product, in whatever currency: asked of one that comes from elsewhere.
+    pub fn is_plausible(&self) -> bool {
+        let is_text = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
+        is_text(&self.name, NAME_MAX_CHARS)
+            && is_text(&self.category, NAME_MAX_CHARS)
+            && self.description.as_ref().is_none_or(|text| text.chars().count() <= TEXT_MAX_CHARS)
+            && (0..=PRICE_MAX_MAJOR * MINOR_PER_MAJOR_MAX).contains(&self.price_minor.0)
+            && self.time_value_ms.is_none_or(|ms| (0..=i64::from(TIME_VALUE_MAX_SECONDS) * SECOND_MS).contains(&ms))
+    }
 }
 
 /// One visit with one band: bought credit, played time, state.

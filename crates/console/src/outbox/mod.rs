@@ -175,6 +175,8 @@ pub struct Unanswered {
     pub occurred_at: String,
     /// What the desk had seen.
     pub based_on: Position,
+    /// The products that it was shown with, as JSON.
+    pub shown: Option<String>,
     /// The place that it spends.
     pub place: Option<PlaceId>,
     /// The log that had accepted it, and is gone.

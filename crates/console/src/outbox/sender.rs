@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use gangway_domain::ids::{CommandId, Epoch, Seq};
+use gangway_plants::Plant;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -226,8 +227,13 @@ async fn perform(core: Arc<Core>, Call { id: call, orders }: Call) -> Ended {
     };
     let found: HashSet<i64> = commands.iter().map(|command| command.order).collect();
     ended.gone = orders.into_iter().filter(|order| !found.contains(order)).collect();
-    ended.end = match wire::body(&mut commands) {
+    let held = core.view().held.clone();
+    ended.end = match wire::body(&mut commands, held.as_ref()) {
         _ if commands.is_empty() => Ok(Vec::new()),
+        Ok(body) if Plant::NewIdOnRetry.is_planted() => {
+            let body = with_new_ids(&core, &commands, body);
+            exchange(&core, &commands, body).await
+        }
         Ok(body) => exchange(&core, &commands, body).await,
         Err(error) => {
             tracing::error!(%error, "a stored command was bent since it was read");
@@ -239,6 +245,16 @@ async fn perform(core: Arc<Core>, Call { id: call, orders }: Call) -> Ended {
     ended.left_out = found.difference(&kept).copied().collect();
     ended.sent = commands;
     ended
+}
+
+/// A deliberate bug, for tests.
+fn with_new_ids(core: &Core, commands: &[Unanswered], body: String) -> String {
+    let was_sent = |command: &&Unanswered| {
+        let fate = core.with_outbox(|outbox| outbox.fate(command.id));
+        fate.is_ok_and(|fate| fate.is_some_and(|fate| fate.sent_at.is_some()))
+    };
+    let again = commands.iter().filter(was_sent);
+    again.fold(body, |body, command| body.replace(&command.id.to_string(), &core.chance.command_id().to_string()))
 }
 
 /// Sets apart what can't be read any more: it shows no longer, and what is on the attention list for it does.

@@ -29,7 +29,7 @@ impl Outbox {
     pub(super) fn news(&self, after: i64, resends: u64) -> Result<News, OutboxError> {
         let after = if resends == self.resends { after } else { 0 };
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, keys, made, reads, octet_length(command) FROM commands
+            "SELECT number, keys, made, reads, octet_length(command) + coalesce(octet_length(seen), 0) FROM commands
              WHERE number > ?1 AND state IN ('pending', 'sent') AND unreadable IS NULL ORDER BY number",
         )?;
         let rows = statement.query_map([after], |row| {
@@ -49,7 +49,7 @@ impl Outbox {
     pub(super) fn unanswered(&self, orders: &[i64]) -> Result<Vec<Unanswered>, OutboxError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, command_id, command, occurred_at, based_on_epoch, based_on_seq, place_id, force_reason,
-                settled_epoch
+                settled_epoch, seen
              FROM commands WHERE number = ?1 AND state IN ('pending', 'sent') AND unreadable IS NULL",
         )?;
         let mut commands = Vec::with_capacity(orders.len());
@@ -64,6 +64,7 @@ impl Outbox {
                 text: super::store::text_as_it_is(row, 2)?,
                 occurred_at: row.get(3)?,
                 based_on: Position { epoch: Epoch(row.get(4)?), seq: from_sql(row.get(5)?) },
+                shown: row.get(9)?,
                 place: row.get::<_, Option<String>>(6)?.map(PlaceId),
                 accepted_in: row.get::<_, Option<String>>(8)?.map(Epoch),
                 force_reason: row.get(7)?,

@@ -50,6 +50,12 @@ const COLUMNS: &str = "number, command_id, command, occurred_at, based_on_epoch,
     force_reason, offline, tapped_at, state, seqs, settled_epoch";
 
 impl Outbox {
+    /// A deliberate bug, for tests.
+    pub(crate) fn forget_everything(&self) -> Result<(), OutboxError> {
+        self.connection.execute("DELETE FROM commands", [])?;
+        Ok(())
+    }
+
     /// Every command that rows at `at` don't hold: unanswered, or accepted with events past it in the same log. In
     /// the order of the taps. To be asked again when the rows are another log's.
     ///

@@ -10,6 +10,7 @@ use gangway_domain::{
     settings::CapacityPolicy,
     venue::Venue,
 };
+use gangway_plants::Plant;
 
 use super::{Done, Intent, Origin, Outcome, Work};
 use crate::store::{Head, StoreError, Transaction};
@@ -67,7 +68,7 @@ impl Work<'_> {
     }
 
     fn raises(&self) -> bool {
-        self.request.origin == Origin::Queue && self.request.device_id.is_some()
+        self.request.origin == Origin::Queue && self.request.device_id.is_some() && !Plant::HidesTheNo.is_planted()
     }
 
     fn tapped<'a>(&'a self, context: &'a Context) -> Tapped<'a> {

@@ -20,17 +20,22 @@ mod pricing;
 pub(crate) mod record;
 mod tidy;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use gangway_domain::{
     command::{Command, InvalidCommand, Key},
     decide::{self, Context, Decision, Effective, Flag},
     event::Event,
-    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, Seq, StaffId},
+    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, ProductId, Seq, StaffId},
     rejection::Rejection,
+    rows::{Change, Collection, ProductRow},
     time::{DAY_MS, Millis, SECOND_MS, VenueTime},
     venue::Venue,
 };
+use gangway_plants::Plant;
 use serde_json::Value;
 
 pub use batch::{Batch, execute_batches};
@@ -113,6 +118,8 @@ pub struct Request {
     pub occurred_at: Option<VenueTime>,
     /// What the desk had seen; none: everything.
     pub based_on: Option<Position>,
+    /// The products as the desk showed them.
+    pub shown: BTreeMap<ProductId, ProductRow>,
     /// Which desk.
     pub device_id: Option<DeviceId>,
     /// Who.
@@ -159,6 +166,7 @@ impl Request {
             intent: Intent::Command(command),
             occurred_at: None,
             based_on: None,
+            shown: BTreeMap::new(),
             device_id,
             staff_id: None,
             place: None,
@@ -206,6 +214,8 @@ pub(crate) fn one(transaction: &mut dyn Transaction, ports: &Ports, request: &Re
         Origin::Person | Origin::Queue => transaction.command(request.command_id)?,
         Origin::Clock => None,
     };
+    let is_kept = known.is_some();
+    let known = known.filter(|_| !Plant::BreaksDedupe.is_planted());
     let work = Work { request, arrived: ports.clock.now().max(head.last_time), head: &head, ports };
     let (outcome, head_after) = match known {
         Some(stored) if stored.fingerprint == request.intent.fingerprint() => {
@@ -217,7 +227,8 @@ pub(crate) fn one(transaction: &mut dyn Transaction, ports: &Ports, request: &Re
         }
         None => match work.decide(transaction)? {
             Some(done) => {
-                if request.origin != Origin::Clock {
+                let forgets = Plant::ForgetsOutcomes.is_planted() && done.outcome.name() == "rejected";
+                if request.origin != Origin::Clock && !is_kept && !forgets {
                     transaction.put_command(&work.stored(&done)?)?;
                 }
                 transaction.set_head(&done.head)?;
@@ -267,6 +278,11 @@ impl Work<'_> {
 
     fn decide_command(&self, transaction: &mut dyn Transaction, command: &Command) -> Result<Option<Done>, StoreError> {
         let mut venue = transaction.slice(&decide::needs(command))?;
+        if Plant::ReleaseIsFinal.is_planted() {
+            let over: Vec<_> =
+                venue.sessions().filter(|session| !session.is_live()).map(|row| row.id.clone()).collect();
+            over.iter().for_each(|id| venue.apply(&[Change::gone(Collection::Sessions, id.as_str())]));
+        }
         let effective = self.effective_at(transaction, command, &venue)?;
         self.remember_desk(transaction, command, effective.at)?;
         let (context, unknown_catalogue) = self.context(transaction, effective.at)?;
@@ -354,6 +370,9 @@ impl Work<'_> {
             not_before = transaction.desk_band_at(device, band.as_str())?.map_or(not_before, |at| at.max(not_before));
         }
         let occurred_at = self.request.occurred_at.unwrap_or(self.arrived);
+        if Plant::TrustsTheClock.is_planted() {
+            return Ok(Effective { at: occurred_at, clamped: false });
+        }
         let effective = decide::effective_at(occurred_at, Some(not_before), self.arrived);
         // Without a moment of its own it can't have said a wrong one.
         Ok(Effective { clamped: effective.clamped && self.request.occurred_at.is_some(), ..effective })

@@ -12,8 +12,10 @@ use gangway_domain::{
 use super::{Intent, Request};
 use crate::store::{AsOf, Head, StoreError, Transaction};
 
-/// The catalogue for `request`, and whether it had to be guessed by time because the log that the desk had
-/// seen is unknown.
+/// The catalogue for `request`, and whether it had to be guessed.
+///
+/// Where a desk says which rows it showed, those count: a log that is an older copy does not have them any more, and no
+/// log has what the desk's own commands that waited had on top.
 pub(super) fn catalogue(
     transaction: &dyn Transaction,
     request: &Request,
@@ -37,13 +39,16 @@ pub(super) fn catalogue(
     let seen = seen.filter(|seen| *seen >= trimmed);
     let moment = seen.map_or(AsOf::Time(effective_at), AsOf::Seq);
     let mut products = BTreeMap::new();
+    let mut guessed = false;
     for id in decide::needs(command).products {
         let version = match transaction.product_as_of(&id, moment)? {
             // The desk made it itself since: it showed it as it was made, whatever others made of it meanwhile.
             None => transaction.product_as_of(&id, AsOf::Beginning)?,
             version => version,
         };
-        products.insert(id, version);
+        let shown = request.shown.get(&id);
+        guessed |= shown.map_or(seen.is_none(), |_| version.is_none());
+        products.insert(id, shown.cloned().or(version));
     }
-    Ok((Catalogue::AsOf(products), seen.is_none()))
+    Ok((Catalogue::AsOf(products), guessed))
 }

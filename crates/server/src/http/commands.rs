@@ -1,15 +1,16 @@
 //! `/api/commands`: what desks send, in order, each with an outcome of its own (`sync.md` rules 11–17).
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use axum::{
     Json,
     extract::{Path, State},
 };
 use gangway_domain::{
-    command::{Command, InvalidCommand, TEXT_MAX_CHARS},
+    command::{Command, InvalidCommand, LINES_MAX, TEXT_MAX_CHARS},
     hash::canonical,
-    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, StaffId},
+    ids::{CommandId, DeviceId, Epoch, PlaceId, Position, ProductId, StaffId},
+    rows::ProductRow,
     time::VenueTime,
 };
 use http::StatusCode;
@@ -20,6 +21,7 @@ use super::{
     app::App,
     error::ApiError,
     input::{Caller, JsonObject},
+    same_log::{self, LastEvent},
 };
 use crate::{
     access::table,
@@ -31,10 +33,13 @@ const BATCH_MAX: usize = 100;
 /// The longest `staffId`, `deviceId`, `placeId` and `acceptedIn`.
 const WHO_MAX: usize = 64;
 /// What goes with a command and is no part of it (`sync.md` rule 16).
-const CIRCUMSTANCES: [&str; 7] = ["basedOn", "occurredAt", "deviceId", "staffId", "placeId", "acceptedIn", "force"];
+const CIRCUMSTANCES: [&str; 8] =
+    ["basedOn", "shown", "occurredAt", "deviceId", "staffId", "placeId", "acceptedIn", "force"];
 
 #[derive(Deserialize)]
 struct Batch {
+    #[serde(default)]
+    log: Option<LastEvent>,
     commands: Vec<Box<RawValue>>,
 }
 
@@ -56,6 +61,8 @@ struct Circumstances {
     #[serde(default)]
     based_on: Option<Position>,
     #[serde(default)]
+    shown: BTreeMap<ProductId, ProductRow>,
+    #[serde(default)]
     staff_id: Option<String>,
     #[serde(default)]
     place_id: Option<String>,
@@ -75,6 +82,7 @@ struct Force {
 struct Said {
     occurred_at: Option<VenueTime>,
     based_on: Option<Position>,
+    shown: BTreeMap<ProductId, ProductRow>,
     staff_id: Option<StaffId>,
     place: Option<PlaceId>,
     accepted_in: Option<Epoch>,
@@ -95,6 +103,10 @@ pub async fn execute(State(app): State<App>, caller: Caller, body: JsonObject) -
     let requests: Vec<Request> =
         batch.commands.iter().map(|text| request(text.get(), &caller)).collect::<Result<_, _>>()?;
     let ids: Vec<CommandId> = requests.iter().map(|request| request.command_id).collect();
+    if !same_log::is_meant(&app, batch.log, &requests).await? {
+        let retry = |id: &CommandId| json!({ "commandId": id, "outcome": "retry", "seqs": [] });
+        return Ok(Json(json!({ "results": ids.iter().map(retry).collect::<Vec<_>>() })));
+    }
     let executed = app.execute_batch(requests).await;
     let results = ids.iter().zip(executed).map(|(id, executed)| match executed {
         Ok(executed) => executed.outcome.to_wire(&id.to_string()),
@@ -130,7 +142,7 @@ fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
         Ok(command) => Intent::Command(command),
         Err(reason) => Intent::Invalid { fingerprint: fingerprint(text, &fields), reason },
     };
-    let Said { occurred_at, based_on, staff_id, place, accepted_in, force } = said.unwrap_or_default();
+    let Said { occurred_at, based_on, shown, staff_id, place, accepted_in, force } = said.unwrap_or_default();
     let wire = Some(wire(fields));
     let origin = Origin::Queue;
     Ok(Request {
@@ -138,6 +150,7 @@ fn request(text: &str, caller: &Caller) -> Result<Request, ApiError> {
         intent,
         occurred_at,
         based_on,
+        shown,
         device_id,
         staff_id,
         place,
@@ -162,13 +175,16 @@ fn circumstances(text: &str) -> Result<Said, InvalidCommand> {
     bounded("staffId", &said.staff_id)?;
     bounded("placeId", &said.place_id)?;
     bounded("acceptedIn", &said.accepted_in)?;
+    if said.shown.len() > LINES_MAX || !said.shown.iter().all(|(id, row)| row.id == *id && row.is_plausible()) {
+        return Err(InvalidCommand(format!("shown has up to {LINES_MAX} products, each as its row under its id.")));
+    }
     let force = said.force.map(|force| force.reason);
     if force.as_ref().is_some_and(|why| why.trim().is_empty() || why.chars().count() > TEXT_MAX_CHARS) {
         return Err(InvalidCommand(format!("The reason of a force has 1 to {TEXT_MAX_CHARS} characters.")));
     }
     let (staff_id, place) = (said.staff_id.map(StaffId), said.place_id.map(PlaceId));
     let accepted_in = said.accepted_in.map(Epoch);
-    Ok(Said { occurred_at, based_on: said.based_on, staff_id, place, accepted_in, force })
+    Ok(Said { occurred_at, based_on: said.based_on, shown: said.shown, staff_id, place, accepted_in, force })
 }
 
 /// A command's text as an object, without what goes with it.

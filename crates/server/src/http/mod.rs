@@ -15,6 +15,7 @@ pub mod input;
 pub mod lease;
 mod openapi;
 mod products;
+mod same_log;
 mod schema;
 mod sessions;
 pub mod snapshot;

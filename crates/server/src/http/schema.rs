@@ -109,18 +109,20 @@ shapes! {
     }
     /// How the server is.
     Health { status: String }
+    /// The last event that a desk holds.
+    LastEvent { epoch: String, seq: u64, event_id: String }
     /// A place in a log.
     Position { epoch: String, seq: u64 }
     /// A command with its envelope; its own fields stand beside these.
     Command {
-        command_id: String, r#type: String, occurred_at: Option<String>, based_on: Option<Position>,
+        command_id: String, r#type: String, occurred_at: Option<String>, based_on: Option<Position>, shown: Option<Value>,
         staff_id: Option<String>, device_id: Option<String>, place_id: Option<String>, accepted_in: Option<String>,
         force: Option<Force>,
     }
     /// Why staff do it although the venue would say no.
     Force { reason: String }
     /// Commands, in order.
-    CommandBatch { commands: Vec<Command> }
+    CommandBatch { log: Option<LastEvent>, commands: Vec<Command> }
     /// The venue's "no".
     Rejection { code: String, message: String, details: Value }
     /// What became of a command: `accepted`, `rejected` or `retry`.

@@ -93,7 +93,7 @@ fn look(view: &dyn View, asked: &Asked) -> Result<Told, StoreError> {
     };
     if lacks || asked.after > head.seq {
         let proof = claim.zip(asked.epoch.clone()).filter(|_| lacks);
-        let proof = proof.map(|(after_id, epoch)| EpochProof { epoch, after: asked.after, after_id });
+        let proof = proof.map(|(after_id, epoch)| EpochProof { epoch, after: asked.after, after_id: Some(after_id) });
         return Ok(Told::Gone(proof));
     }
     Ok(Told::Page(head, view.events_after(asked.after, asked.limit)?))

@@ -172,6 +172,33 @@ fn a_malformed_envelope_executes_nothing() {
 }
 
 #[test]
+fn nothing_is_decided_on_a_log_that_lacks_what_its_desk_holds() {
+    let venue = Venue::start();
+    let hour = venue.product(10.0, Some(3600));
+    let (head, log) = (venue.head(), venue.log());
+    let epoch = venue.get("/api/sync/events?after=0").json["epoch"].clone();
+    let command = json!({ "commandId": id(), "type": "session.checkin", "barcodeId": "B-1", "products": [{ "id": hour, "quantity": 1 }] });
+    let batch = |seq: u64, event: &Value| json!({ "log": { "epoch": epoch, "seq": seq, "eventId": event }, "commands": [command] });
+    for (seq, event) in [(head + 7, json!("lost")), (1, json!("another"))] {
+        let answer = venue.call("POST", "/api/commands", &batch(seq, &event));
+        assert_eq!((answer.status, &answer.json["results"][0]["outcome"]), (200, &json!("retry")), "{}", answer.text);
+        assert_eq!(venue.head(), head, "nothing is kept");
+    }
+    let now = venue.get("/api/sync/events?after=0").json["epoch"].clone();
+    assert_ne!(now, epoch, "a desk has seen what this log lacks");
+    let mut known = batch(1, &log[0]["id"]);
+    let outcome = |batch: &Value| venue.call("POST", "/api/commands", batch).json["results"][0]["outcome"].clone();
+    assert_eq!(outcome(&known), "retry", "it does not know the new epoch yet");
+    known["log"]["epoch"] = now;
+    assert_eq!(outcome(&known), "accepted");
+    let mut ahead = json!({ "commands": [{ "commandId": id(), "type": "session.play", "barcodeId": "B-1", "basedOn": { "epoch": known["log"]["epoch"], "seq": 99 } }] });
+    assert_eq!(outcome(&ahead), "retry", "nobody has seen more than there is");
+    ahead["commands"][0]["basedOn"]["seq"] = json!(1);
+    assert_eq!(outcome(&ahead), "accepted");
+    assert_eq!(venue.call("POST", "/api/commands", &json!({ "log": 7, "commands": [] })).status, 400);
+}
+
+#[test]
 fn a_desk_can_not_send_another_desks_commands() {
     let venue = Venue::start();
     let hour = venue.product(10.0, None);

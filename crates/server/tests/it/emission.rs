@@ -259,7 +259,7 @@ fn what_was_queued_before_a_new_epoch_does_not_bring_the_old_one_back() {
     Lined::of(Bench::new()).run(gate, async |line| {
         let head = give(&line, new_product()).await;
         wait("the event waits", || tries.load(Relaxed) > 0).await;
-        let proof = EpochProof { epoch: Epoch::from("first"), after: 9, after_id: EventId::from("lost") };
+        let proof = EpochProof { epoch: Epoch::from("first"), after: 9, after_id: Some(EventId::from("lost")) };
         let renewed = line.store.start_epoch(proof).await.expect("the store works").expect("it is due").epoch;
         wait("the new epoch is told", || line.emitted.borrow().epoch == renewed).await;
         assert_eq!(line.emitted.borrow().seq, 0, "the event still waits");

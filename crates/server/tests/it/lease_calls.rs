@@ -172,7 +172,7 @@ fn after_a_restore_a_desk_counts_as_holding_its_last_share_until_it_is_heard() {
     }
     assert_eq!(park.lent(), 0, "where the copy was made it held none, and got four more since");
     let head = park.bench.head();
-    let proof = EpochProof { epoch: head.epoch, after: head.seq + 9, after_id: EventId::from("lost") };
+    let proof = EpochProof { epoch: head.epoch, after: head.seq + 9, after_id: Some(EventId::from("lost")) };
     let started =
         execute::start_epoch(park.bench.store.as_mut(), &park.bench.ports, &proof, head.seq, None).expect("a store");
     let head = started.expect("a new epoch");
@@ -202,7 +202,7 @@ fn a_desk_that_was_written_off_is_audited_and_counts_no_more_after_a_restore_eit
     assert_eq!(stored.device_id, Some(DeviceId::from("manager")));
     assert_eq!(park.play("gone", "B-0", Some(&lent[0])).outcome.name(), "accepted");
     let head = park.bench.head();
-    let proof = EpochProof { epoch: head.epoch, after: head.seq + 9, after_id: EventId::from("lost") };
+    let proof = EpochProof { epoch: head.epoch, after: head.seq + 9, after_id: Some(EventId::from("lost")) };
     execute::start_epoch(park.bench.store.as_mut(), &park.bench.ports, &proof, head.seq, None).expect("a new epoch");
     assert_eq!(park.lent(), 0);
     park.bench.clock.pass(32 * 86_400_000);

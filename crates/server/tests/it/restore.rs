@@ -1,10 +1,10 @@
 //! A server that comes back with an older copy of its log: what desks send again is done once, at the prices that they
 //! showed as far as anybody knows them (`sync.md` rules 8, 12 and 20).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gangway_domain::{
-    ids::{CommandId, DeviceId, Epoch, EventId, PlaceId, Position, Seq},
+    ids::{CommandId, DeviceId, Epoch, EventId, PlaceId, Position, ProductId, Seq},
     time::VenueTime,
 };
 use gangway_server::{
@@ -56,7 +56,7 @@ fn prove(bench: &mut Bench, seen: &Head, head_at_start: Seq, epoch: &str) -> Opt
     let proof = EpochProof {
         epoch: Epoch::from(epoch),
         after: seen.seq,
-        after_id: seen.event_id.clone().unwrap_or(EventId::from("none")),
+        after_id: Some(seen.event_id.clone().unwrap_or(EventId::from("none"))),
     };
     execute::start_epoch(bench.store.as_mut(), &bench.ports, &proof, head_at_start, None).expect("the store works")
 }
@@ -83,6 +83,34 @@ fn a_sale_that_the_copy_lacks_is_done_again_once_at_the_price_that_the_copy_stil
     assert_eq!(bench.run(&settled).outcome, again.outcome, "and done once");
     let older = queued(&sale("B-2", &hour), NOON, at(1));
     assert_eq!(total(&bench.run(&older).outcome), (json!(10), vec![changed]), "what the copy has is known exactly");
+}
+
+#[test]
+fn a_sale_that_the_copy_lacks_comes_back_at_the_price_that_the_guest_paid() {
+    let mut lost = Bench::new();
+    let hour = lost.product(10.0, Some(3600));
+    let mut bench = older_copy(&lost);
+    let copied = bench.head();
+    lost.accept(price(&hour, 12));
+    let cap = lost.product(5.0, None);
+    let at = |seq| Position { epoch: Epoch::from("first"), seq };
+    let shown = |lost: &Bench, id: &str| {
+        let venue = lost.view(|view| Mirror::load(view).expect("rows").venue);
+        let row = venue.product(&ProductId::from(id)).expect("a product").clone();
+        BTreeMap::from([(row.id.clone(), row)])
+    };
+    let seen = lost.head();
+    let shown_as = |lost: &Bench, id: &str, band: &str, seq| Request {
+        shown: shown(lost, id),
+        ..queued(&sale(band, id), NOON, at(seq))
+    };
+    let hours = shown_as(&lost, &hour, "B-1", seen.seq);
+    let caps = shown_as(&lost, &cap, "B-2", seen.seq);
+    prove(&mut bench, &seen, copied.seq, "first").expect("a new epoch");
+    let changed = json!({ "flag": "priceChanged", "productId": hour });
+    assert_eq!(total(&bench.run(&hours).outcome), (json!(12), vec![changed]));
+    let unknown = json!({ "flag": "catalogueUnknown" });
+    assert_eq!(total(&bench.run(&caps).outcome), (json!(5), vec![unknown]), "a product that nobody has made again yet");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use gangway_domain::ids::{Epoch, Position};
+use gangway_domain::ids::{Epoch, EventId, Position};
 
 use super::*;
 
@@ -9,10 +9,15 @@ fn command(n: u128) -> Unanswered {
         text: r#"{"type":"session.play","barcodeId":"B-1","price":12.50}"#.to_owned(),
         occurred_at: "2026-11-24T15:04:05.123Z".to_owned(),
         based_on: Position { epoch: Epoch::from("e"), seq: 7 },
+        shown: Some(r#"{"p-1":{"id":"p-1"}}"#.to_owned()),
         place: None,
         accepted_in: None,
         force_reason: None,
     }
+}
+
+fn held(epoch: &str) -> Held {
+    Held { position: Position { epoch: Epoch::from(epoch), seq: 9 }, event_id: Some(EventId::from("nine")) }
 }
 
 fn id(n: u128) -> String {
@@ -21,13 +26,13 @@ fn id(n: u128) -> String {
 
 #[test]
 fn a_command_is_sent_as_it_was_tapped_with_what_only_the_desk_knows() {
-    let body = body(&mut vec![command(1)]).expect("a body");
+    let body = body(&mut vec![command(1)], Some(&held("e"))).expect("a body");
     assert_eq!(
         body,
         format!(
             concat!(
-                r#"{{"commands":[{{"barcodeId":"B-1","basedOn":{{"epoch":"e","seq":7}},"commandId":"{}","#,
-                r#""occurredAt":"2026-11-24T15:04:05.123Z","price":12.50,"type":"session.play"}}]}}"#
+                r#"{{"log":{{"epoch":"e","eventId":"nine","seq":9}},"commands":[{{"barcodeId":"B-1","basedOn":{{"epoch":"e","seq":7}},"commandId":"{}","#,
+                r#""occurredAt":"2026-11-24T15:04:05.123Z","price":12.50,"shown":{{"p-1":{{"id":"p-1"}}}},"type":"session.play"}}]}}"#
             ),
             id(1)
         )

@@ -206,8 +206,15 @@ impl Driver {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let moment = Moment { now_ms: self.core.clock.mono_ms(), fraction: self.core.chance.fraction() };
+            let mut stuck = false;
             for effect in step(&mut self.state, moment, input) {
-                inputs.extend(self.perform(effect, answers));
+                // Rows never go on top of rows that could not be written.
+                if stuck && matches!(effect, Effect::Apply { .. } | Effect::Swap { .. }) {
+                    continue;
+                }
+                let comes = self.perform(effect, answers);
+                stuck |= matches!(comes, Some(Input::ApplyFailed { .. }));
+                inputs.extend(comes);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Fetching what is missing: at most one catch-up at a time, and one a second (`sync.md` rule 6).
 
 use gangway_domain::ids::Seq;
+use gangway_plants::Plant;
 
 use super::{Step, retry_ms};
 use crate::{
@@ -58,7 +59,7 @@ impl Step<'_> {
         let fetch = self.state.fetches;
         let after = self.state.held.as_ref().map(|held| EventsAfter {
             after: held.position.seq,
-            after_id: held.event_id.clone(),
+            after_id: held.event_id.clone().filter(|_| !Plant::IgnoresTheEpoch.is_planted()),
             epoch: held.position.epoch.clone(),
         });
         let Some(up) = self.state.up() else { return };

@@ -3,6 +3,7 @@
 mod fetching;
 
 use gangway_domain::ids::{Epoch, Position, Seq};
+use gangway_plants::Plant;
 
 use super::{
     effect::{Effect, Note, SnapshotReason, Unit},
@@ -161,9 +162,9 @@ impl Step<'_> {
             return;
         }
         let reached = self.reached();
-        if event.seq <= reached {
+        if event.seq <= reached && !Plant::AppliesTwice.is_planted() {
             self.heard_before(&event);
-        } else if event.prev <= reached {
+        } else if event.prev <= reached || Plant::IgnoresGaps.is_planted() {
             self.take(event);
         } else {
             let fetches = self.state.fetches;
@@ -291,6 +292,7 @@ impl Step<'_> {
 
     fn apply(&mut self, units: Vec<Unit>, through: Seq, event_id: Option<gangway_domain::ids::EventId>) {
         let Some(held) = &self.state.held else { return };
+        let through = if Plant::AppliesTwice.is_planted() { through.max(held.position.seq) } else { through };
         let position = Position { epoch: held.position.epoch.clone(), seq: through };
         let held = Held { position, event_id };
         for event in units.iter().flat_map(|unit| &unit.0) {
@@ -332,8 +334,10 @@ impl Step<'_> {
         up.agreed = false;
         up.failures += 1;
         let at_ms = now_ms + retry_ms(up.failures, fraction);
+        // What is on its way was asked for after rows that are not there: what it says nothing of would be missing.
+        up.fetch = Fetch::Due { want: Want::Snapshot(SnapshotReason::Repair), at_ms };
+        self.effects.push(Effect::CancelFetch);
         self.fall_behind();
-        self.want(Want::Snapshot(SnapshotReason::Repair), at_ms);
     }
 
     fn file_differs(&mut self) {

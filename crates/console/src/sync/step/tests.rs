@@ -676,6 +676,18 @@ fn a_cache_that_can_not_be_written_stands_where_it_says_and_is_fetched_anew() {
 }
 
 #[test]
+fn what_was_asked_for_after_rows_that_could_not_be_written_does_not_count() {
+    let mut bench = Bench::live(7);
+    bench.give(Input::FileDiffers);
+    let effects = bench.staged(held("e", 12), Some("hash-12"));
+    assert!(matches!(effects.last(), Some(Effect::FetchEvents { .. })), "{effects:?}");
+    let fetch = bench.state.fetches;
+    assert!(bench.give(Input::ApplyFailed { held: Some(held("e", 7)) }).contains(&Effect::CancelFetch));
+    assert_eq!(bench.give(Input::Page { fetch, page: page(12, 12, Vec::new()) }), []);
+    assert_eq!(bench.state.cursor(), 7, "the rows up to 12 are not here");
+}
+
+#[test]
 fn one_snapshot_repairs_whatever_is_found_while_it_comes_and_a_failed_one_is_asked_again() {
     let mut bench = Bench::live(7);
     assert_eq!(snapshot_asked(&bench.give(Input::FileDiffers)), Some(SnapshotReason::Repair));
