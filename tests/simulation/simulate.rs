@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::Parser;
-use gangway_simulation::{Options, Report, run, trace::Aloud};
+use gangway_simulation::{Options, Plant, Report, run, trace::Aloud};
 use serde_json::json;
 
 /// How often progress is shown.
@@ -30,13 +30,27 @@ struct Args {
     /// Runs at once; as many as there are cores if not said.
     #[arg(long)]
     threads: Option<usize>,
+    /// Put a deliberate bug in; it ends with the first seed that finds it.
+    #[arg(long, value_parser = plant)]
+    plant: Option<Plant>,
+    /// Name the deliberate bugs.
+    #[arg(long)]
+    list_plants: bool,
     /// Say what happens; twice: every step of every machine. One run at a time.
     #[arg(long, action = clap::ArgAction::Count)]
     aloud: u8,
 }
 
+fn plant(name: &str) -> Result<Plant, String> {
+    Plant::of(name).ok_or_else(|| "there is no such bug; --list-plants names them".to_owned())
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.list_plants {
+        Plant::ALL.iter().for_each(|plant| println!("{:24} {}", plant.name(), plant.what()));
+        return ExitCode::SUCCESS;
+    }
     let started = Instant::now();
     let mut sum = Sum::default();
     let (reports, taken) = mpsc::channel();
@@ -60,7 +74,12 @@ fn main() -> ExitCode {
                     if seed >= args.first_seed + args.seeds {
                         return;
                     }
-                    if reports.send(run(&Options { seed, aloud, plan: None })).is_err() {
+                    let report = run(&Options { seed, aloud, plant: args.plant, plan: None });
+                    let is_found = args.plant.is_some() && !report.failures.is_empty();
+                    if is_found {
+                        next.store(u64::MAX / 2, Relaxed);
+                    }
+                    if reports.send(report).is_err() {
                         return;
                     }
                 }

@@ -68,7 +68,7 @@ impl Plan {
             clocks: some(0.4),
             long_outage: dice.chance(0.05),
             elsewhere: false,
-            restore: false,
+            restore: dice.chance(0.15),
             strict: dice.chance(0.3),
             places: dice.within(2..6),
             midnight: dice.chance(0.1),
@@ -113,6 +113,11 @@ pub async fn link(link: Link, chaos: Chaos, dice: Dice) {
         return;
     }
     let mut long_outage = chaos.plan.long_outage;
+    if dice.chance(0.3 * often) {
+        link.change("begins badly", |state| state.loses = 0.3);
+        sleep(dice.while_ms(1_000..10_000)).await;
+        link.heal();
+    }
     while !chaos.is_over() {
         sleep(dice.while_ms(500..60_000).mul_f64(1.0 - 0.9 * often)).await;
         if chaos.is_over() {
@@ -209,6 +214,9 @@ async fn act(desk: &Desk, person: &mut Person, plan: &Plan, dice: &Dice) {
         desk.stop().await;
         if machine.death().is_none() {
             sleep(dice.while_ms(10..10_000)).await;
+            if dice.chance(0.3) {
+                desk.spoil_cache();
+            }
             switch_on(desk, dice).await;
         }
         return;
@@ -273,7 +281,7 @@ fn a_disk_fault(dice: &Dice) -> DiskFault {
 pub async fn server(server: Server, chaos: Chaos, copy: PathBuf, dice: Dice) {
     let plan = chaos.plan.clone();
     let machine = server.machine().clone();
-    let mut copied = false;
+    let (mut copied, mut restored) = (false, false);
     while !chaos.is_over() {
         if plan.server > 0.0 && dice.chance(plan.server / 3.0) {
             machine.die_after(dice.within(1..800), a_death(&dice));
@@ -284,19 +292,25 @@ pub async fn server(server: Server, chaos: Chaos, copy: PathBuf, dice: Dice) {
                 chaos.counted(|counts| &counts.crashes);
                 server.bury().await;
                 sleep(dice.while_ms(10..30_000)).await;
-                if plan.restore && copied && dice.chance(0.5) {
-                    machine.say("an older copy of its folder is put in place");
-                    server.replace_by(&copy).expect("the copy");
-                }
                 serve(&server, &dice).await;
             }
             () = sleep(dice.while_ms(500..15_000)) => {
-                if plan.restore && !copied && dice.chance(0.3) {
+                if plan.restore && !copied {
                     server.copy_to(&copy).expect("a copy");
                     machine.say("its folder is copied");
                     copied = true;
+                } else if copied && !restored && dice.chance(0.4) {
+                    server.stop().await;
+                    if machine.death().is_some() {
+                        server.bury().await;
+                    }
+                    server.replace_by(&copy).expect("the copy");
+                    machine.say("an older copy of its folder is put in place");
+                    restored = true;
+                    serve(&server, &dice).await;
+                } else {
+                    disturb(&server, &plan, &dice).await;
                 }
-                disturb(&server, &plan, &dice).await;
             }
         }
     }

@@ -11,7 +11,7 @@ use std::{
 
 use gangway_console::{
     CommandState, Console, ConsoleError, ExecuteRequest, Executed, OpenError, Ports, QueryKey, SyncStatus,
-    outbox::Outbox,
+    outbox::Outbox, sync::state::LinkState,
 };
 use gangway_domain::ids::DeviceId;
 use rusqlite::{Connection, OpenFlags};
@@ -58,6 +58,7 @@ struct Inner {
     device: Uuid,
     is_founded: AtomicBool,
     console: Mutex<Option<Console>>,
+    has_lost_rows: AtomicBool,
 }
 
 /// How a tap is given.
@@ -77,7 +78,13 @@ impl Desk {
         std::fs::create_dir_all(&parts.folder).expect("a folder");
         parts.machine.mount(&parts.folder);
         let device = parts.dice.uuid();
-        Self(Arc::new(Inner { parts, device, is_founded: AtomicBool::new(false), console: Mutex::new(None) }))
+        Self(Arc::new(Inner {
+            parts,
+            device,
+            is_founded: AtomicBool::new(false),
+            console: Mutex::new(None),
+            has_lost_rows: AtomicBool::new(false),
+        }))
     }
 
     /// Its place among the desks.
@@ -114,7 +121,7 @@ impl Desk {
     /// # Errors
     /// The files can't be used, or it died over it.
     pub fn start(&self) -> Result<(), OpenError> {
-        let Parts { machine, folder, link, servers, clock, dice, .. } = &self.0.parts;
+        let Parts { machine, folder, link, servers, clock, dice, time, ledger, .. } = &self.0.parts;
         machine.boot();
         clock.boot(dice.within(0..1 << 40));
         if !self.0.is_founded.load(Relaxed) {
@@ -130,6 +137,8 @@ impl Desk {
                 device: device.clone(),
                 machine: machine.clone(),
                 clock: clock.clone(),
+                time: *time,
+                ledger: ledger.clone(),
             };
             Ok(Ports {
                 realtime: Arc::new(line.clone()),
@@ -166,6 +175,7 @@ impl Desk {
         drop(self.slot().take());
         if death == Some(crate::machine::Death::Power) {
             self.machine().lose_unsynced();
+            self.0.has_lost_rows.store(true, Relaxed);
         }
     }
 
@@ -185,22 +195,26 @@ impl Desk {
             shown: query(&console, &["products"]),
             shown_then: Value::Null,
             answer: Answer::None,
+            go: false,
+            answered_ms: 0,
+            accepted_ms: None,
         };
         let place = parts.ledger.tapped(tap);
         let mut request = ExecuteRequest::of(command).expect("JSON");
         request.command_id = Some(id.clone());
         request.occurred_at = occurred_at;
         request.force = forced.then(|| gangway_console::Force { reason: "The guest was promised it.".to_owned() });
-        let (machine, ledger, kind) = (parts.machine.clone(), parts.ledger.clone(), command["type"].clone());
+        let (machine, ledger, kind, time) =
+            (parts.machine.clone(), parts.ledger.clone(), command["type"].clone(), parts.time);
         let short = id.get(..8).unwrap_or(&id).to_owned();
         machine.say(format_args!("tap {short} {command}"));
         let task = {
             let machine = machine.clone();
             async move {
-                let answer = answer(console.execute(request).await);
+                let (answer, go) = answer(console.execute(request).await);
                 let shown = query(&console, &["products"]);
                 machine.say(format_args!("tap {short} {kind}: {answer:?}"));
-                ledger.answered(place, answer, shown);
+                ledger.answered(place, time.now_ms(), answer, go, shown);
             }
         };
         machine.spawn(task);
@@ -212,9 +226,26 @@ impl Desk {
         self.console().map_or(Value::Null, |console| query(&console, key))
     }
 
+    /// Its rows may be older than what it showed before: a cache need not survive a power cut whole. So until it has
+    /// caught up.
+    pub fn has_lost_rows(&self) -> bool {
+        if self.status().is_some_and(|status| status.link == LinkState::Live && status.cursor == status.head) {
+            self.0.has_lost_rows.store(false, Relaxed);
+        }
+        self.0.has_lost_rows.load(Relaxed)
+    }
+
     /// How it stands.
     pub fn status(&self) -> Option<SyncStatus> {
         self.console().map(|console| console.status())
+    }
+
+    /// While it is off: what is in its cache file is of no use any more.
+    pub fn spoil_cache(&self) {
+        let file = self.0.parts.folder.join("cache.sqlite");
+        if std::fs::write(file, b"no database at all").is_ok() {
+            self.machine().say("its cache file is spoilt");
+        }
     }
 
     /// What it says became of a command.
@@ -244,15 +275,18 @@ fn query(console: &Console, key: &[&str]) -> Value {
     console.query(&key).data
 }
 
-fn answer(executed: Result<Executed, ConsoleError>) -> Answer {
-    match executed {
+/// What it said, and whether that was GO.
+fn answer(executed: Result<Executed, ConsoleError>) -> (Answer, bool) {
+    let go = executed.as_ref().is_ok_and(|executed| executed.state == CommandState::Pending && !executed.awaiting);
+    let answer = match executed {
         Ok(Executed { state: CommandState::Rejected, rejection, .. }) => {
             let code = rejection.unwrap_or_default()["code"].as_str().unwrap_or_default().to_owned();
             Answer::LocalNo(code)
         }
         Ok(_) => Answer::Taken,
         Err(error) => Answer::Refused(error.code().to_owned()),
-    }
+    };
+    (answer, go)
 }
 
 /// A product's price and credit as a desk shows it.

@@ -36,8 +36,14 @@ pub struct Tap {
     pub shown: Value,
     /// And when it answered: a disk may be slow.
     pub shown_then: Value,
-    /// What the desk said. Of a tap that came twice, the best.
+    /// What the desk said.
     pub answer: Answer,
+    /// It said GO at once, if it was a play.
+    pub go: bool,
+    /// The true time of that, in ms.
+    pub answered_ms: i64,
+    /// When the server first said that it is done, in true ms.
+    pub accepted_ms: Option<i64>,
 }
 
 /// All taps. Clones are the same ledger.
@@ -57,9 +63,16 @@ impl Ledger {
     }
 
     /// The desk answered.
-    pub fn answered(&self, place: usize, answer: Answer, shown_then: Value) {
+    pub fn answered(&self, place: usize, at_ms: i64, answer: Answer, go: bool, shown_then: Value) {
         let tap = &mut self.lock()[place];
-        (tap.answer, tap.shown_then) = (answer, shown_then);
+        (tap.answered_ms, tap.answer, tap.go, tap.shown_then) = (at_ms, answer, go, shown_then);
+    }
+
+    /// The server answers that a command is done.
+    pub fn accepted(&self, id: &str, at_ms: i64) {
+        for tap in self.lock().iter_mut().filter(|tap| tap.id == id) {
+            tap.accepted_ms.get_or_insert(at_ms);
+        }
     }
 
     /// All of them.

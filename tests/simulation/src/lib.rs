@@ -18,10 +18,12 @@ pub mod link;
 pub mod machine;
 pub mod net;
 pub mod oracle;
+pub mod screen;
 pub mod server;
 pub mod taps;
 pub mod trace;
 pub mod world;
 
 pub use chaos::Plan;
+pub use gangway_plants::Plant;
 pub use world::{Options, Report, run};

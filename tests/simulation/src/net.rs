@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_console::{
     net::{
-        Clock, Connection, EventsAfter, EventsAnswer, Inbox, LinkError, Realtime, Rest, RestError, Signal,
-        SnapshotChunks,
+        Clock, Connection, EventsAfter, EventsAnswer, Inbox, LeaseCall, Lent, LinkError, Realtime, Rest, RestError,
+        Signal, SnapshotChunks,
     },
     sync::message::EventsPage,
 };
@@ -18,7 +18,8 @@ use tokio::{
 };
 
 use crate::{
-    clock::DeskClock,
+    clock::{DeskClock, TrueTime},
+    ledger::Ledger,
     link::{Link, Way},
     machine::{Death, Machine},
     server::{Ask, Gone, Message, Reply, Server, Socket},
@@ -54,6 +55,10 @@ pub struct Line {
     pub machine: Machine,
     /// Its clock.
     pub clock: Arc<DeskClock>,
+    /// The true time.
+    pub time: TrueTime,
+    /// Where it is written down when the server has done something.
+    pub ledger: Ledger,
 }
 
 impl Line {
@@ -133,7 +138,12 @@ async fn carry(line: Line, ask: Ask, mut reply: oneshot::Sender<Result<Reply, St
     let lost = link.chance(link.state().loses);
     let told = match answer {
         Ok(answer) => {
-            link.say(format_args!("{what}: {}{}", answer.status, if lost { ", and the answer is lost" } else { "" }));
+            let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            for result in body["results"].as_array().into_iter().flatten().filter(|it| it["outcome"] == "accepted") {
+                line.ledger.accepted(result["commandId"].as_str().unwrap_or_default(), line.time.now_ms());
+            }
+            let (status, results) = (answer.status, results(&body));
+            link.say(format_args!("{what}: {status}{results}{}", if lost { ", and the answer is lost" } else { "" }));
             Ok(answer)
         }
         Err(Gone::Refused) => Err("connection refused".to_owned()),
@@ -149,13 +159,24 @@ async fn carry(line: Line, ask: Ask, mut reply: oneshot::Sender<Result<Reply, St
     }
 }
 
+/// What became of commands, for the trace.
+fn results(body: &Value) -> String {
+    let result = |result: &Value| {
+        let text = |name: &str| result[name].as_str().unwrap_or_default();
+        let id: String = text("commandId").chars().take(8).collect();
+        format!(" {id} {} {}{}", text("outcome"), result["seqs"], result["rejection"]["code"])
+    };
+    body["results"].as_array().into_iter().flatten().map(result).collect()
+}
+
 /// The answer, if it says yes. As the shipped desk reads it.
 fn accepted(reply: Reply) -> Result<Reply, RestError> {
     let Reply { status, is_json, .. } = reply;
     match status {
         _ if !is_json => Err(RestError::Link(format!("{status} without JSON: something else answered"))),
         200..=299 => Ok(reply),
-        408 | 429 | 500.. => Err(RestError::Link(format!("the server answered {status}"))),
+        429 | 503 => Err(RestError::Busy { after_ms: None }),
+        408 | 500.. => Err(RestError::Link(format!("the server answered {status}"))),
         _ => {
             let refusal: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             let text = |name: &str| refusal[name].as_str().unwrap_or_default().to_owned();
@@ -205,6 +226,16 @@ impl Rest for Line {
                 Value::Array(results) => Ok(results),
                 _ => Err(RestError::Malformed("no results".to_owned())),
             }
+        }
+        .boxed()
+    }
+
+    fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
+        async move {
+            let malformed = |error: serde_json::Error| RestError::Malformed(error.to_string());
+            let body = serde_json::to_string(&call).map_err(malformed)?;
+            let reply = accepted(self.ask(Ask::post("/api/sync/lease", Some(&self.device), body)).await?)?;
+            serde_json::from_slice(&reply.body).map_err(malformed)
         }
         .boxed()
     }

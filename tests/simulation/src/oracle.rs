@@ -8,7 +8,10 @@ use serde_json::Value;
 use crate::{
     desk::shown_product,
     ledger::{Answer, Tap},
+    screen::difference,
 };
+
+mod places;
 
 /// Rows by collection and id.
 pub type Rows = BTreeMap<(String, String), Value>;
@@ -25,6 +28,8 @@ pub struct DeskFacts {
     pub status: Value,
     /// The rows in its cache file, as they were received.
     pub rows: Rows,
+    /// What it shows, but for what changes by itself.
+    pub shown: Value,
     /// What became of its own commands, by id.
     pub fates: BTreeMap<String, Value>,
 }
@@ -46,8 +51,12 @@ pub struct Facts {
     pub desks: Vec<DeskFacts>,
     /// The taps.
     pub taps: Vec<Tap>,
-    /// The server's folder was replaced by an older copy.
-    pub restored: bool,
+    /// An older copy of the server's folder was put in place.
+    pub is_restored: bool,
+    /// Nobody may be let in without a place.
+    pub is_strict: bool,
+    /// How many there are.
+    pub places: u64,
 }
 
 /// What must not be, as sentences.
@@ -61,6 +70,9 @@ pub fn judge(facts: &Facts) -> Vec<String> {
     judge.time_adds_up();
     judge.moments_are_plausible();
     judge.somebody_hears_of_each_no();
+    judge.scans_count_more_than_the_clock();
+    judge.order_is_kept();
+    judge.go_means_go();
     judge.wrong
 }
 
@@ -122,6 +134,10 @@ impl<'a> Judge<'a> {
                 self.wrong(format!("{}: {kind} {id} was acknowledged and is unknown now", desk.name));
             }
             let Some(fate) = fate else { continue };
+            // What a backup misses comes back but for the noes, which left nothing behind.
+            if outcome.is_none() && self.facts.is_restored && fate["state"] == "rejected" {
+                continue;
+            }
             let Some(outcome) = outcome else {
                 self.wrong(format!("{}: {kind} {id} is {} and the server has no outcome", desk.name, fate["state"]));
                 continue;
@@ -201,6 +217,10 @@ impl<'a> Judge<'a> {
                     let (ours, theirs) = (&desk.status[name], &self.facts.header[of]);
                     self.wrong(format!("{}: {name} is {ours}, the server's {theirs}", desk.name));
                 }
+            }
+            if desk.shown != self.facts.desks[0].shown {
+                let (name, shown, other) = (&desk.name, &desk.shown, &self.facts.desks[0].shown);
+                self.wrong(format!("{name} shows {}", difference(shown, other)));
             }
             if desk.status["inSync"] != true || desk.status["pending"] != 0 {
                 self.wrong(format!("{}: {}", desk.name, desk.status));
@@ -365,6 +385,57 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What a person scanned before the clock ended a visit is not refused because it did.
+    fn scans_count_more_than_the_clock(&mut self) {
+        let segments = self.ever("segments");
+        let entries = self.ever("attention");
+        for row in entries.values().filter(|row| row["rejection"]["code"] == "unknown_band") {
+            let (kind, band) = (&row["command"]["type"], &row["command"]["barcodeId"]);
+            let Some(at) = row["effectiveAt"].as_i64() else { continue };
+            let was_there = |session: &Value| {
+                let (person, end) = (session["personAt"].as_i64(), session["endedAt"].as_i64());
+                let stood = person.is_some_and(|person| person <= at) && end.is_some_and(|end| at < end);
+                let released = |segment: &&&Value| {
+                    segment["sessionId"] == session["id"]
+                        && segment["closedBy"] == "clock"
+                        && segment["leftAt"] == session["endedAt"]
+                };
+                session["barcodeId"] == *band && stood && segments.values().filter(released).count() > 0
+            };
+            if self.ever("sessions").into_values().any(was_there) {
+                self.wrong(format!("{kind} {} of {at} was refused after the clock released {band}", row["commandId"]));
+            }
+        }
+    }
+
+    /// What a desk tapped for one band is executed in that order. What a backup lacks comes after what was tapped before
+    /// its desk could know that it lacks anything.
+    fn order_is_kept(&mut self) {
+        if self.facts.is_restored {
+            return;
+        }
+        let mut last: BTreeMap<(usize, &str), (u64, &str, i64)> = BTreeMap::new();
+        let mut known = BTreeSet::new();
+        for tap in &self.facts.taps {
+            // Where a disk was slow, who was first is not for the fingers to say.
+            let is_first = known.insert(&tap.id);
+            if !is_first || tap.answer != Answer::Taken || tap.answered_ms != tap.at_ms {
+                continue;
+            }
+            let Some(first) = self.facts.outcomes.get(&tap.id).and_then(|outcome| outcome["seqs"][0].as_u64()) else {
+                continue;
+            };
+            for band in bands(&tap.command) {
+                let ours = (first, tap.id.as_str(), tap.answered_ms);
+                let (before, id, answered_ms) = last.insert((tap.desk, band), ours).unwrap_or_default();
+                if before > first && answered_ms < tap.at_ms {
+                    let (desk, ours) = (tap.desk, &tap.id);
+                    self.wrong(format!("desk-{desk}: {id} for {band} came after {ours}, which was tapped later"));
+                }
+            }
+        }
+    }
+
     /// The last of each row of a collection that the log ever told of, also of those that left the sync set.
     fn ever(&self, collection: &str) -> BTreeMap<&'a str, &'a Value> {
         let mut rows = BTreeMap::new();
@@ -388,6 +459,12 @@ fn is_of_a_clock(event: &Value) -> bool {
     let changes = event["changes"].as_array().map(Vec::as_slice);
     let kind = |change: &Value| change["row"]["kind"] == "clockStep" && change["row"]["deviceId"].is_string();
     matches!(changes, Some([change]) if change["collection"] == "attention" && kind(change))
+}
+
+/// The bands that a command is about.
+fn bands(command: &Value) -> Vec<&str> {
+    let lines = command["lines"].as_array().into_iter().flatten().map(|line| &line["barcodeId"]);
+    std::iter::once(&command["barcodeId"]).chain(lines).filter_map(Value::as_str).collect()
 }
 
 /// What a sale asks for: how many of which product.

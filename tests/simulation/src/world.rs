@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use gangway_plants::Plant;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{task::JoinHandle, time::sleep};
@@ -19,11 +20,12 @@ use crate::{
     clock::{MachineClock, TrueTime},
     desk::{self, Desk},
     dice::Dice,
-    ledger::Ledger,
+    ledger::{Ledger, Tap},
     link::Link,
     machine::Machine,
     net::Servers,
     oracle::{self, DeskFacts, Facts, Rows},
+    screen,
     server::{Ask, Server},
     taps::Person,
     trace::{Aloud, Trace},
@@ -45,6 +47,8 @@ pub struct Options {
     pub seed: u64,
     /// What goes to stderr at once.
     pub aloud: Aloud,
+    /// A deliberate bug.
+    pub plant: Option<Plant>,
     /// How bad it gets; by the seed if not said.
     pub plan: Option<Plan>,
 }
@@ -54,6 +58,8 @@ pub struct Options {
 pub struct Report {
     /// Its seed.
     pub seed: u64,
+    /// The deliberate bug that was in.
+    pub plant: Option<Plant>,
     /// Commands that a desk took.
     pub commands: u64,
     /// Events of the log.
@@ -94,8 +100,9 @@ impl Report {
     /// What was wrong, and how to see it again.
     pub fn told(&self) -> String {
         let (seed, failures, last) = (self.seed, self.failures.join("\n  "), self.last.join("\n"));
+        let plant = self.plant.map(|plant| format!(" --plant {}", plant.name())).unwrap_or_default();
         format!(
-            "{last}\nseed {seed} failed:\n  {failures}\nAgain: scripts/simulate --seeds 1 --first-seed {seed} --aloud"
+            "{last}\nseed {seed} failed:\n  {failures}\nAgain: scripts/simulate --seeds 1 --first-seed {seed}{plant} --aloud"
         )
     }
 }
@@ -104,13 +111,24 @@ impl Report {
 pub fn run(options: &Options) -> Report {
     gangway_faulty_disk::install();
     fastrand::seed(options.seed);
+    assert!(gangway_plants::plant(options.plant), "this program has no bugs to plant");
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let folder = folder();
     // Within the runtime from the first moment on: outside of it the time is the real one.
     let report = runtime.block_on(async { World::new(options, folder.path()).run().await });
     drop(runtime);
+    gangway_plants::plant(None);
     report
+}
+
+/// What a desk shows that is the same on every desk at any moment.
+fn shown(desk: &Desk) -> Value {
+    let session = |row: &Value| json!([row["barcodeId"], row["status"], row["totalAllowedSeconds"], row["pending"]]);
+    let sessions = desk.shows(&["activeSessions"]);
+    let mut sessions: Vec<Value> = sessions.as_array().into_iter().flatten().map(session).collect();
+    sessions.sort_by_key(Value::to_string);
+    json!({ "products": desk.shows(&["products"]), "sessions": sessions, "transactions": desk.shows(&["transactions"]) })
 }
 
 /// In memory, if the machine has such a place: what is durable is for the disks of the run to say.
@@ -122,6 +140,7 @@ fn folder() -> TempDir {
 
 struct World {
     seed: u64,
+    plant: Option<Plant>,
     folder: PathBuf,
     trace: Trace,
     time: TrueTime,
@@ -172,6 +191,7 @@ impl World {
         let desks = (0..plan.desks).map(desk).collect();
         Self {
             seed,
+            plant: options.plant,
             folder: folder.to_owned(),
             trace,
             time,
@@ -264,12 +284,30 @@ impl World {
         let ends_ms = self.trace.elapsed_ms() + u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX);
         while self.trace.elapsed_ms() < ends_ms {
             sleep(LOOK).await;
+            let taps = self.ledger.taps();
             for desk in self.desks.clone() {
-                let Some(status) = desk.status() else { continue };
-                let status = serde_json::to_value(status).unwrap_or_default();
-                if status["link"] == "offline" || status["link"] == "connecting" {
-                    self.offline_ms += u64::try_from(LOOK.as_millis()).unwrap_or(0);
-                }
+                self.look_at(&desk, &taps);
+            }
+            if !self.trace.failures().is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn look_at(&mut self, desk: &Desk, taps: &[Tap]) {
+        let Some(status) = desk.status() else { return };
+        let status = serde_json::to_value(status).unwrap_or_default();
+        if status["link"] == "offline" || status["link"] == "connecting" {
+            self.offline_ms += u64::try_from(LOOK.as_millis()).unwrap_or(0);
+        }
+        // A log that is an older copy is another one, and that is how a desk may find it out.
+        if !self.plan.restore && (status["hashMismatches"] != 0 || !status["differs"].is_null()) {
+            let (count, differs) = (&status["hashMismatches"], &status["differs"]);
+            self.trace.fail(desk.machine().name(), format_args!("{count} hashes were not equal: {differs}"));
+        }
+        if !self.plan.midnight && !self.plan.restore && !desk.has_lost_rows() {
+            for wrong in screen::wrong(desk, taps) {
+                self.trace.fail(desk.machine().name(), wrong);
             }
         }
     }
@@ -278,6 +316,10 @@ impl World {
         let started_ms = self.trace.elapsed_ms();
         let within_ms = u64::try_from(CONVERGENCE.as_millis()).unwrap_or(u64::MAX);
         while self.trace.elapsed_ms() - started_ms < within_ms {
+            // A run that failed has shown what it had to show.
+            if !self.trace.failures().is_empty() {
+                return true;
+            }
             sleep(LOOK).await;
             if self.is_converged().await {
                 self.trace.say("world", "all are equal");
@@ -360,7 +402,8 @@ impl World {
         let taps = self.ledger.taps();
         let mut outcomes = BTreeMap::new();
         for id in taps.iter().map(|tap| &tap.id).chain(&self.others) {
-            if let Some((200, text)) = self.get(&format!("/api/commands/{id}")).await {
+            let got = self.get(&format!("/api/commands/{id}")).await;
+            if let Some((200, text)) = got {
                 outcomes.insert(id.clone(), serde_json::from_str(&text).unwrap_or_default());
             }
         }
@@ -371,12 +414,24 @@ impl World {
                 name: desk.machine().name().to_owned(),
                 status: desk.status().and_then(|status| serde_json::to_value(status).ok()).unwrap_or_default(),
                 rows: rows.map(|(place, row)| (place, serde_json::from_str(&row).unwrap_or_default())).collect(),
+                shown: shown(desk),
                 fates: fates.filter_map(|tap| Some((tap.id.clone(), desk.fate(&tap.id)?))).collect(),
             }
         });
         let desks = desks.collect();
         let log = self.log().await;
-        Facts { log, header, rows, outcomes, others: self.others.clone(), desks, taps, restored: self.plan.restore }
+        Facts {
+            log,
+            header,
+            rows,
+            outcomes,
+            others: self.others.clone(),
+            desks,
+            taps,
+            is_restored: self.plan.restore,
+            is_strict: self.plan.strict,
+            places: self.plan.places,
+        }
     }
 
     fn report(self, facts: &Facts) -> Report {
@@ -385,6 +440,7 @@ impl World {
         let failures = self.trace.failures();
         Report {
             seed: self.seed,
+            plant: self.plant,
             commands: facts.desks.iter().map(|desk| desk.fates.len() as u64).sum(),
             events: facts.log.len() as u64,
             crashes: self.counts.crashes.load(Relaxed),
