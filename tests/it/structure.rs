@@ -8,7 +8,7 @@ use std::{
 };
 
 use gangway_testkit::workspace_root;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Most production lines of a Rust file (`#[cfg(test)]` and what follows does not count).
 const RUST_FILE_LINES: usize = 500;
@@ -73,6 +73,9 @@ fn crates_use_only_what_their_place_allows() {
             let used = dependency["name"].as_str().expect("a name");
             let test_only = dependency["kind"] == "dev" && ["gangway-testkit", "gangway-faulty-disk"].contains(&used);
             assert!(!used.starts_with("gangway") || allowed.contains(&used) || test_only, "{name} may not use {used}");
+            // Deliberate bugs are compiled for the simulation's own tests, and for nothing else.
+            let plants = dependency["features"].as_array().is_some_and(|features| features.contains(&json!("planted")));
+            assert!(!plants || (name == "gangway-simulation" && dependency["kind"] == "dev"), "{name} plants bugs");
         }
     }
 }

@@ -86,6 +86,8 @@ struct Wanted {
     occurred_at: VenueTime,
     force: Option<String>,
     tapped_at: VenueTime,
+    /// The products as they were shown then: the disk may be slow, and prices change meanwhile.
+    shown: BTreeMap<ProductId, ProductRow>,
 }
 
 /// What became of a tap.
@@ -162,6 +164,7 @@ fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {
     let command = Command::parse(text.get()).map_err(|error| ConsoleError::InvalidCommand(error.0))?;
     core.look_at_clocks();
     let tapped_at = core.venue_now();
+    let shown = core.view().venue.as_ref().map(|venue| seen(venue, &command)).unwrap_or_default();
     let occurred_at = match occurred_at {
         Some(moment) => VenueTime::from_iso(&moment)
             .map_err(|_| ConsoleError::InvalidRequest("occurredAt is an ISO 8601 moment.".to_owned()))?,
@@ -172,13 +175,13 @@ fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {
         let why = format!("The reason of a force has 1 to {TEXT_MAX_CHARS} characters.");
         return Err(ConsoleError::InvalidRequest(why));
     }
-    Ok(Wanted { id, command, text, occurred_at, force, tapped_at })
+    Ok(Wanted { id, command, text, occurred_at, force, tapped_at, shown })
 }
 
 /// Decides, writes and shows under the outbox's lock: two taps at once are decided one after the other, and an answer
 /// can't come before what it answers is shown.
 fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, OutboxError> {
-    let Wanted { id, command, text, occurred_at, force, tapped_at } = wanted;
+    let Wanted { id, command, text, occurred_at, force, tapped_at, shown } = wanted;
     if let Some(taken) = outbox.known(id, &command)? {
         let awaiting = still_awaits(core, &taken, &command);
         return Ok(Tap::Taken { taken, awaiting });
@@ -194,6 +197,7 @@ fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, Ou
             Err(rejection) => return Ok(Tap::No(rejection)),
         }
     };
+    let seen: BTreeMap<_, _> = seen.into_iter().chain(shown).collect();
     let (place, awaiting) = match said {
         Said::Go => (None, false),
         Said::GoOn(place) => (Some(place), false),
@@ -225,7 +229,8 @@ fn still_awaits(core: &Core, taken: &Taken, command: &Command) -> bool {
 /// The products that a command reads, as they are shown.
 fn seen(venue: &Venue, command: &Command) -> BTreeMap<ProductId, ProductRow> {
     let product = |key| match key {
-        Key::Product(id) => venue.product(&id).map(|row| (id, row.clone())),
+        // A sale is made at its price, time and name.
+        Key::Product(id) => venue.product(&id).map(|row| (id, ProductRow { description: None, ..row.clone() })),
         Key::Band(_) | Key::Transaction(_) | Key::Settings | Key::Attention(_) => None,
     };
     command.read_keys().into_iter().filter_map(product).collect()

@@ -67,6 +67,7 @@ async fn taken(core: &Arc<Core>, request: ExecuteRequest) -> Result<(), ConsoleE
         Tap::NotReady => Err(ConsoleError::NotReady),
         Tap::No(rejection) => Err(ConsoleError::Rejected(rejection)),
         Tap::Taken { taken: Taken::Conflict, .. } => Err(ConsoleError::IdConflict),
-        Tap::Taken { taken: Taken::New { .. } | Taken::Known(_) | Taken::PlaceGone, .. } => Ok(()),
+        Tap::Taken { taken: Taken::PlaceGone, .. } => Err(ConsoleError::Disk("a lent place is gone".to_owned())),
+        Tap::Taken { taken: Taken::New { .. } | Taken::Known(_), .. } => Ok(()),
     }
 }

@@ -18,8 +18,9 @@ use crate::{
 
 /// A moment that is off by less is nobody's business: two desks' clocks and the way to the server differ so much.
 const CLAMP_WORTH_A_WORD_MS: Millis = 2 * SECOND_MS;
-/// The longest command text that an entry carries; of a longer one only its type.
-const COMMAND_MAX_BYTES: usize = 4_096;
+/// The longest command text that an entry carries; of a longer one only its type. The largest sale that can be valid has
+/// room, whatever its bands are called.
+const COMMAND_MAX_BYTES: usize = 16 << 10;
 
 /// Why there is an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +106,8 @@ impl AttentionRow {
     /// What can be done about it: a rejected command can be tried again with today's values, money that the books
     /// don't have can be recorded, and anything can be closed with a reason.
     pub fn choices(&self) -> Vec<AttentionAction> {
-        let redo = self.kind == AttentionKind::Rejected && self.command.is_some();
+        let can_be_tried = |wire: &Value| Command::parse(&wire.to_string()).is_ok();
+        let redo = self.kind == AttentionKind::Rejected && self.command.as_ref().is_some_and(can_be_tried);
         let correct = self.kind == AttentionKind::Rejected && self.money_minor != MinorUnits(0);
         let choice = |wanted: bool, action| wanted.then_some(action);
         [choice(redo, AttentionAction::Redo), choice(correct, AttentionAction::Correct), Some(AttentionAction::Dismiss)]

@@ -14,7 +14,6 @@ use tokio::time::sleep;
 use crate::{
     desk::Desk,
     dice::Dice,
-    link::Link,
     machine::{Death, DiskFault, Machine},
     server::Server,
     taps::Person,
@@ -67,7 +66,7 @@ impl Plan {
             disks: some(0.3),
             clocks: some(0.4),
             long_outage: dice.chance(0.05),
-            elsewhere: false,
+            elsewhere: dice.chance(0.1),
             restore: dice.chance(0.15),
             strict: dice.chance(0.3),
             places: dice.within(2..6),
@@ -83,6 +82,8 @@ pub struct Counts {
     pub crashes: AtomicU64,
     /// Links that were cut.
     pub cuts: AtomicU64,
+    /// Older copies of the server's folder that were put in place.
+    pub restores: AtomicU64,
 }
 
 /// What all of them share.
@@ -107,7 +108,8 @@ impl Chaos {
 }
 
 /// What goes wrong with a link.
-pub async fn link(link: Link, chaos: Chaos, dice: Dice) {
+pub async fn link(desk: Desk, chaos: Chaos, dice: Dice) {
+    let link = desk.link().clone();
     let often = chaos.plan.links;
     if often == 0.0 && !chaos.plan.elsewhere {
         return;
@@ -127,15 +129,18 @@ pub async fn link(link: Link, chaos: Chaos, dice: Dice) {
         if std::mem::take(&mut long_outage) {
             lasts = Duration::from_secs(dice.within(600..5_400));
         }
-        break_link(&link, &chaos, &dice, lasts).await;
+        break_link(&desk, &chaos, &dice, lasts).await;
         if !chaos.is_over() {
             link.heal();
         }
     }
 }
 
-async fn break_link(link: &Link, chaos: &Chaos, dice: &Dice, lasts: Duration) {
-    if chaos.plan.elsewhere && dice.chance(0.3) {
+async fn break_link(desk: &Desk, chaos: &Chaos, dice: &Dice, lasts: Duration) {
+    let link = desk.link();
+    // A desk that has met no venue yet belongs to the first that it meets.
+    let has_a_venue = desk.status().is_some_and(|status| status.cursor > Some(0));
+    if chaos.plan.elsewhere && dice.chance(0.3) && has_a_venue {
         link.change("leads elsewhere", |state| {
             state.elsewhere = true;
             state.resets += 1;
@@ -307,6 +312,7 @@ pub async fn server(server: Server, chaos: Chaos, copy: PathBuf, dice: Dice) {
                     server.replace_by(&copy).expect("the copy");
                     machine.say("an older copy of its folder is put in place");
                     restored = true;
+                    chaos.counted(|counts| &counts.restores);
                     serve(&server, &dice).await;
                 } else {
                     disturb(&server, &plan, &dice).await;

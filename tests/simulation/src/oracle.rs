@@ -274,8 +274,8 @@ impl<'a> Judge<'a> {
             *has.entry(product.to_owned()).or_default() += line["originalQuantity"].as_u64().unwrap_or(0);
             let price = |shown| shown_product(shown, product).and_then(|product| minor(&product["price"]));
             let (shown, then, charged) = (price(&tap.shown), price(&tap.shown_then), line["unitPriceMinor"].as_i64());
-            let flagged = outcome["flags"].as_array().is_some_and(|flags| !flags.is_empty());
-            if shown.is_some() && shown != charged && then != charged && !flagged {
+            let unknown = says(outcome, &["catalogueUnknown"]);
+            if shown.is_some() && shown != charged && then != charged && !unknown {
                 self.wrong(format!("{}: {product} was shown at {shown:?} and sold at {charged:?}", tap.id));
             }
         }
@@ -446,6 +446,12 @@ impl<'a> Judge<'a> {
         }
         rows
     }
+}
+
+/// Whether an outcome has one of these flags.
+fn says(outcome: &Value, flags: &[&str]) -> bool {
+    let said = outcome["flags"].as_array().into_iter().flatten();
+    said.filter_map(|flag| flag["flag"].as_str()).any(|flag| flags.contains(&flag))
 }
 
 /// Whether an event changes nothing but the attention list.

@@ -274,7 +274,7 @@ impl World {
             let name = desk.machine().name();
             let person = Person::new(dice(&format!("{name} person")), self.time);
             tasks.push(tokio::spawn(chaos::desk(desk.clone(), person, chaos.clone(), dice(&format!("{name} day")))));
-            tasks.push(tokio::spawn(chaos::link(desk.link().clone(), chaos.clone(), dice(&format!("{name} weather")))));
+            tasks.push(tokio::spawn(chaos::link(desk.clone(), chaos.clone(), dice(&format!("{name} weather")))));
         }
         tasks
     }
@@ -301,15 +301,19 @@ impl World {
             self.offline_ms += u64::try_from(LOOK.as_millis()).unwrap_or(0);
         }
         // A log that is an older copy is another one, and that is how a desk may find it out.
-        if !self.plan.restore && (status["hashMismatches"] != 0 || !status["differs"].is_null()) {
+        if !self.is_restored() && (status["hashMismatches"] != 0 || !status["differs"].is_null()) {
             let (count, differs) = (&status["hashMismatches"], &status["differs"]);
             self.trace.fail(desk.machine().name(), format_args!("{count} hashes were not equal: {differs}"));
         }
-        if !self.plan.midnight && !self.plan.restore && !desk.has_lost_rows() {
+        if !self.plan.midnight && !self.is_restored() && !desk.has_lost_rows() {
             for wrong in screen::wrong(desk, taps) {
                 self.trace.fail(desk.machine().name(), wrong);
             }
         }
+    }
+
+    fn is_restored(&self) -> bool {
+        self.counts.restores.load(Relaxed) > 0
     }
 
     async fn converge(&mut self) -> bool {
@@ -428,7 +432,7 @@ impl World {
             others: self.others.clone(),
             desks,
             taps,
-            is_restored: self.plan.restore,
+            is_restored: self.is_restored(),
             is_strict: self.plan.strict,
             places: self.plan.places,
         }

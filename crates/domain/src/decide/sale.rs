@@ -145,7 +145,9 @@ fn product_as_shown(draft: &mut Draft, id: &ProductId) -> Result<ProductRow, Rej
     let product = shown.filter(|product| !product.is_deleted).cloned().ok_or_else(unknown)?;
     let flag = match current {
         Some(current) if current.is_deleted => Some(Flag::ProductRemoved { product_id: id.clone() }),
-        Some(current) if current.price_minor != product.price_minor => {
+        Some(current)
+            if (current.price_minor, current.time_value_ms) != (product.price_minor, product.time_value_ms) =>
+        {
             Some(Flag::PriceChanged { product_id: id.clone() })
         }
         _ => None,

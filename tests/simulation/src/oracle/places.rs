@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Judge;
+use super::{Judge, says};
 use crate::ledger::{Answer, Tap};
 
 /// When a child was in, in true ms, and by which command.
@@ -35,7 +35,7 @@ impl<'a> Judge<'a> {
             if is_play && is_alone && tap.go && outcome["rejection"]["code"] == "venue_full" {
                 self.wrong(format!("desk-{}: {} was GO and the venue was full", tap.desk, tap.id));
             }
-            if tap.forced || outcome["flags"].as_array().is_some_and(|flags| !flags.is_empty()) {
+            if tap.forced || says(outcome, &["forced", "overCapacity", "placeLost"]) {
                 exempt.insert(tap.id.as_str());
             }
         }
