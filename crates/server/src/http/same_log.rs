@@ -55,9 +55,7 @@ pub(super) async fn is_meant(app: &App, log: Option<LastEvent>, requests: &[Requ
         Found::Same => true,
         Found::OtherEpoch => false,
         Found::Lacks(proof) => {
-            if app.open {
-                app.store.start_epoch(proof).await?;
-            }
+            app.store.start_epoch(proof).await?;
             false
         }
     })
