@@ -159,7 +159,10 @@ impl Console {
         }
         let device = Device { id: outbox.device().0.clone(), name: outbox.device_name()? };
         let Ports { realtime, rest, clock, chance, executor } = ports(outbox.device())?;
-        let (cache, loaded, notices) = open_cache_of(&outbox, &data_dir.join("cache.sqlite"))?;
+        let (cache, loaded, mut notices) = open_cache_of(&outbox, &data_dir.join("cache.sqlite"))?;
+        let lost = loaded.venue_id.clone().filter(|_| loaded.held.is_some()).zip(loaded.held.clone());
+        let lost = if outbox.is_of_no_use_yet()? { lost } else { None };
+        notices.extend(lost.is_some().then_some(Notice::OutboxLost));
         if Plant::ForgetsTheOutbox.is_planted() && !notices.is_empty() {
             outbox.forget_everything()?;
         }
@@ -172,6 +175,10 @@ impl Console {
         let (jitter, tasks) = (chance.clone(), executor.clone());
         let core = Core::new(Parts { rest, clock, chance, executor, cache, outbox, view, device, inputs });
         let now = core.venue_now();
+        core.with_outbox(|outbox| match &lost {
+            Some((venue_id, held)) => outbox.follows_a_lost_one(venue_id, &held.position, now),
+            None => core.view().venue_id.as_ref().map_or(Ok(()), |venue_id| outbox.belong_to(venue_id)),
+        })?;
         core.with_outbox(|outbox| outbox.part_unreadable(now))?;
         if let Err(error) = core.with_outbox(|outbox| core.resend_lost(outbox)) {
             // The next link finds them.
@@ -417,7 +424,6 @@ fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<Not
             return Ok((cache, loaded, vec![notice]));
         }
         (Some(ours), None) => loaded.venue_id = Some(ours),
-        (None, Some(theirs)) => outbox.belong_to(theirs)?,
         _ => {}
     }
     Ok((cache, loaded, notices))

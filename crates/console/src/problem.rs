@@ -230,6 +230,11 @@ pub enum Notice {
         /// The name that it has now.
         file: String,
     },
+    /// The outbox was gone, beside a cache that is not.
+    #[error(
+        "The file of what this desk had taken and not sent was gone. What was in it is lost; the desk goes on as a new one."
+    )]
+    OutboxLost,
 }
 
 impl Notice {
@@ -255,6 +260,7 @@ impl Notice {
     fn params(&self) -> Value {
         match self {
             Self::CacheReplaced { file, .. } | Self::CacheOfOtherVenue { file, .. } => json!({ "file": file }),
+            Self::OutboxLost => json!({}),
         }
     }
 }

@@ -58,6 +58,11 @@ pub enum Noticed {
         /// What the reader says: for who looks into it, so it is no param.
         why: String,
     },
+    /// A desk that had worked for the venue started without the file of what it had taken and not sent.
+    #[error(
+        "The file of what this desk had taken and not sent was gone when it started. What was in it is lost; the desk goes on as a new one, and the places of the old one stay lent until they are written off."
+    )]
+    OutboxLost,
 }
 
 impl Noticed {
@@ -107,7 +112,7 @@ impl Noticed {
 
     fn kind(&self) -> RaiseKind {
         match self {
-            Self::CommandUnreadable { .. } => RaiseKind::Unreadable,
+            Self::CommandUnreadable { .. } | Self::OutboxLost => RaiseKind::Unreadable,
             Self::DeskClockAhead { .. }
             | Self::DeskClockBack { .. }
             | Self::DeskClockBehind { .. }
@@ -123,7 +128,7 @@ impl Noticed {
             | Self::DeskClockBehind { seconds }
             | Self::ServerClockAhead { seconds }
             | Self::ServerClockBack { seconds } => Map::from_iter([("seconds".to_owned(), json!(seconds))]),
-            Self::CommandUnreadable { .. } => Map::new(),
+            Self::CommandUnreadable { .. } | Self::OutboxLost => Map::new(),
         };
         Remark { code: self.code().to_owned(), params }
     }

@@ -33,6 +33,31 @@ struct Row {
 }
 
 impl Outbox {
+    /// Whether it was made for a desk that has worked before: it has never had a command, and knows no venue yet, where
+    /// the cache beside it does.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn is_of_no_use_yet(&self) -> Result<bool, OutboxError> {
+        let has_had_commands: bool =
+            self.connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_sequence)", [], |row| row.get(0))?;
+        Ok(!has_had_commands && self.venue_id()?.is_none())
+    }
+
+    /// Says on the attention list that the outbox before this one is gone; from then on it is the venue's. In one
+    /// transaction, so that it is said however often the start breaks off.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn follows_a_lost_one(&mut self, venue_id: &str, seen: &Position, at: VenueTime) -> Result<(), OutboxError> {
+        let id = fixed_command_id(&format!("outbox-lost/{}", self.device()));
+        let transaction = self.connection.transaction()?;
+        raise(&transaction, id, Noticed::OutboxLost.raise_wire(None), seen, at)?;
+        transaction.execute("UPDATE device SET venue_id = ?1 WHERE venue_id IS NULL", [venue_id])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// Looks at every unanswered command: one that can't be read is set apart, keeps its state, and is put on the
     /// attention list, once; one that was set apart by an older version and can be read now joins the others again.
     /// Says whether there is something new to send.
@@ -51,7 +76,7 @@ impl Outbox {
                 .execute("UPDATE commands SET unreadable = ?2 WHERE number = ?1", params![row.number, trouble])?;
             if let Some(why) = &trouble {
                 tracing::error!(number = row.number, id = %row.id, %why, "a stored command can't be read; it stays");
-                raise(&transaction, &row, why, at)?;
+                tell(&transaction, &row, why, at)?;
             }
             is_news = true;
         }
@@ -89,7 +114,7 @@ fn why_unreadable(row: &Row) -> Option<String> {
 }
 
 /// Puts it on the attention list. The id comes from the command, so that it is said once however often it is found.
-fn raise(transaction: &Transaction<'_>, row: &Row, why: &str, at: VenueTime) -> Result<(), OutboxError> {
+fn tell(transaction: &Transaction<'_>, row: &Row, why: &str, at: VenueTime) -> Result<(), OutboxError> {
     let id = fixed_command_id(&format!("unreadable/{}/{}", row.number, row.id));
     let known = transaction
         .query_row("SELECT 1 FROM commands WHERE command_id = ?1", [id.to_string()], |_| Ok(()))
@@ -99,14 +124,25 @@ fn raise(transaction: &Transaction<'_>, row: &Row, why: &str, at: VenueTime) -> 
     }
     let stored = serde_json::from_str(&row.text).ok().filter(|_| row.text.len() <= TEXT_MAX_BYTES);
     let stored = stored.unwrap_or_else(|| Value::String(row.text.chars().take(TEXT_MAX_CHARS).collect()));
-    let text = to_raw_value(&Noticed::CommandUnreadable { why: why.to_owned() }.raise_wire(Some(stored)))?;
+    let wire = Noticed::CommandUnreadable { why: why.to_owned() }.raise_wire(Some(stored));
+    raise(transaction, id, wire, &row.based_on, at)
+}
+
+fn raise(
+    transaction: &Transaction<'_>,
+    id: CommandId,
+    wire: Value,
+    based_on: &Position,
+    at: VenueTime,
+) -> Result<(), OutboxError> {
+    let text = to_raw_value(&wire)?;
     let Ok(command) = Command::parse(text.get()) else { return Ok(()) };
     let tapped = Tapped {
         id,
         command,
         text,
         occurred_at: at,
-        based_on: row.based_on.clone(),
+        based_on: based_on.clone(),
         seen: BTreeMap::new(),
         place: None,
         force_reason: None,

@@ -1,6 +1,6 @@
 //! The two files: the cache is found wrong and rebuilt, the outbox is never touched.
 
-use gangway_console::{OpenError, status::FoundBy};
+use gangway_console::{Notice, OpenError, status::FoundBy};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -192,6 +192,35 @@ async fn an_outbox_that_can_not_be_read_stops_the_start_and_is_left_as_it_is() {
         assert!(matches!(refused, OpenError::Outbox(_)), "{what}: {refused}");
         assert!(refused.to_string().contains("outbox.sqlite"), "{what}: {refused}");
         assert_eq!(std::fs::read(&file).expect("the file"), before, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_whose_outbox_is_gone_says_so_and_goes_on_as_a_new_one() {
+    for empty in [false, true] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let desk = Desk::live(&venue).await;
+        let before = desk.sync_status().device;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        desk.execute(&checkin("B-1", &hour)).await.expect("taken");
+        let Desk { folder, console } = desk;
+        console.shutdown().await;
+        for name in ["outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(name));
+        }
+        if empty {
+            std::fs::write(folder.path().join("outbox.sqlite"), "").expect("a file");
+        }
+        let console = open_in(folder.path(), &venue).expect("it starts");
+        let desk = Desk { folder, console };
+        let status = desk.sync_status();
+        assert_ne!(status.device.id, before.id, "what the old one had spent is not lent to it again");
+        assert_eq!(status.notices.iter().map(Notice::code).collect::<Vec<_>>(), ["outbox_lost"]);
+        assert_eq!(desk.data(&["attention"])[0]["code"], "outbox_lost");
+        let desk = desk.restart(&venue).await;
+        assert!(desk.sync_status().notices.is_empty(), "said once");
+        assert_eq!(desk.data(&["attention"]).as_array().map(Vec::len), Some(1));
     }
 }
 

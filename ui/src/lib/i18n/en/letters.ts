@@ -112,6 +112,8 @@ export const letters = {
       "It was set {{time}} back {{when}}. The venue's time follows it little by little; until then it may differ from your watch.",
     command_unreadable:
       "Found at {{desk}} {{when}} and set aside. It was not sent. Look in the raw view what it was.",
+    outbox_lost:
+      "Found at {{desk}} {{when}}: the file of what it had taken and not sent was gone. What was in it is lost. Ask who worked there what was sold and who was let in. The places of the old desk stay lent until they are written off.",
   },
   problem: {
     no_answer:
@@ -145,6 +147,8 @@ export const letters = {
       "The copy of the venue on this desk could not be read. It was fetched again from the server; no sale was in it. The old file is kept as {{file}}.",
     cache_of_other_venue:
       "The copy on this desk was of another venue. It was put aside as {{file}}, and the own one fetched from the server.",
+    outbox_lost:
+      "The file of what this desk had taken and not sent was gone. What was in it is lost. The desk goes on as a new one; look at Needs attention.",
   },
   link: {
     title: "Sync",

@@ -112,6 +112,8 @@ export const letters: typeof source = {
       "Se atrasó {{time}} {{when}}. La hora del parque lo sigue poco a poco; hasta entonces puede no coincidir con tu reloj.",
     command_unreadable:
       "Apareció en {{desk}} {{when}} y se apartó. No se envió. Mira en los datos en bruto qué era.",
+    outbox_lost:
+      "Visto en {{desk}} {{when}}: el archivo de lo que había hecho y no enviado no estaba. Lo que había en él se ha perdido. Pregunta a quien trabajaba allí qué se vendió y a quién se dio acceso. Las plazas del puesto anterior siguen prestadas hasta que se den de baja.",
   },
   problem: {
     no_answer:
@@ -145,6 +147,8 @@ export const letters: typeof source = {
       "La copia del parque en este puesto no se podía leer. Se ha vuelto a recoger del servidor; no había ventas en ella. El archivo antiguo se guarda como {{file}}.",
     cache_of_other_venue:
       "La copia de este puesto era de otro parque. Se ha apartado como {{file}}, y se ha recogido la propia del servidor.",
+    outbox_lost:
+      "El archivo de lo que este puesto había hecho y no enviado no estaba. Lo que había en él se ha perdido. El puesto sigue como uno nuevo; mira en Por revisar.",
   },
   link: {
     title: "Conexión",
