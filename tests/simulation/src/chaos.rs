@@ -66,11 +66,11 @@ impl Plan {
             disks: some(0.3),
             clocks: some(0.4),
             long_outage: dice.chance(0.05),
-            elsewhere: dice.chance(0.1),
             restore: dice.chance(0.15),
             strict: dice.chance(0.3),
             places: dice.within(2..6),
             midnight: dice.chance(0.1),
+            elsewhere: dice.chance(0.1),
         }
     }
 }
