@@ -69,6 +69,19 @@ describe("the window", () => {
     expect(await screen.findAllByTestId("monitor-tile")).toHaveLength(12);
   });
 
+  test("moves nothing under a finger each time that it tries for a link", async () => {
+    const { ipc } = await openApp("/monitor");
+    const lost = { offlineSince: "2026-11-21T13:02:00.000Z", lastSyncAt: "2026-11-21T13:01:00.000Z" };
+    const words = /No link to the server/;
+    await act(async () => ipc.setLink({ link: "offline", ...lost }));
+    await act(async () => ipc.setLink({ link: "connecting", ...lost }));
+    expect(screen.getByText(words)).toBeInTheDocument();
+    await act(async () => ipc.setLink({ link: "catchingUp", offlineSince: null }));
+    expect(screen.queryByText(words)).toBeNull();
+    const passing = screen.getByText(/Catching up with the other desks/).closest(".stale-passing");
+    expect(passing).toBeInTheDocument();
+  });
+
   test("runs its clocks on venue time, whatever this desk's clock says", async () => {
     const { ipc } = await openApp("/monitor");
     await act(async () => ipc.setLink({ clockOffsetMs: 3_600_000 }));
