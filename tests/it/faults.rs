@@ -7,7 +7,7 @@
 #[macro_use]
 mod pool;
 mod document;
-mod floor;
+pub mod floor;
 mod matrix;
 mod supervisor;
 mod worlds;

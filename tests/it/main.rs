@@ -1,5 +1,6 @@
 //! What crosses parts, on real binaries: stock clients, two consoles, kills, and the tree's structure.
 
+mod backup;
 mod conformance;
 mod consoles;
 mod crash;

@@ -6,10 +6,12 @@
 #![deny(missing_docs)]
 
 pub mod access;
+pub mod backup;
 pub mod clock;
 pub mod demo;
 pub mod dispatcher;
 pub mod execute;
+mod folder;
 pub mod http;
 pub mod metrics;
 pub mod net;

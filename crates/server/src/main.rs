@@ -1,4 +1,6 @@
-//! `gangway-server`: serves a venue until it is told to end.
+//! `gangway-server`: serves a venue until it is told to end, and looks after its file.
+
+mod upkeep;
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -21,9 +23,15 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Order {
     /// Serves a venue.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Makes a pairing code while no server runs: the way back in when the last manager's device is lost.
     Token(Token),
+    /// Copies the venue into a file, also while it is served.
+    Backup(upkeep::Backup),
+    /// Makes a copy the venue; no server may use the folder.
+    Restore(upkeep::Restore),
+    /// Checks that the venue, or a copy, is what its log says.
+    Verify(upkeep::Verify),
 }
 
 #[derive(clap::Args)]
@@ -76,14 +84,18 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments.command,
         Err(error) => return usage(&error),
     };
-    let format = match &order {
-        Order::Serve(serve) => serve.log_format,
-        Order::Token(_) => LogFormat::Pretty,
-    };
-    let _logs = log_to_stderr(format);
     let done = match order {
-        Order::Serve(serve) => run(serve),
-        Order::Token(token) => make_code(token),
+        Order::Serve(serve) => {
+            let _logs = log_to_stderr(serve.log_format);
+            run(*serve)
+        }
+        Order::Token(token) => {
+            let _logs = log_to_stderr(LogFormat::Pretty);
+            make_code(token)
+        }
+        Order::Backup(backup) => backup.run(),
+        Order::Restore(restore) => restore.run(),
+        Order::Verify(verify) => verify.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

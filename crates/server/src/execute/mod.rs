@@ -18,6 +18,7 @@ mod lease;
 mod outcome;
 mod pricing;
 pub(crate) mod record;
+mod restored;
 mod tidy;
 
 use std::{
@@ -43,6 +44,7 @@ pub use epoch::{EpochProof, start_epoch};
 pub use lease::{Lease, LeaseCall, Leases, SeenTurn};
 pub use outcome::{Outcome, WireRejection};
 pub use record::seen_by_full;
+pub use restored::start_restored;
 pub use tidy::tidy;
 
 use crate::{

@@ -7,12 +7,12 @@ use gangway_domain::time::VenueTime;
 
 use super::{
     StartError,
-    folder::Folder,
     venue::{Opening, Venue},
 };
 use crate::{
     access::Role,
     clock::{Clock, RandomIds, RealMachine, VenueClock},
+    folder::Folder,
     store::{StoreError, sqlite, threads::OwnThreads},
 };
 
@@ -36,6 +36,7 @@ pub fn make_code(data_dir: &Path, role: Role) -> Result<PairingCode, StartError>
         return Err(StartError::Options(format!("There is no venue in {}.", data_dir.display())));
     }
     let folder = Folder::open(data_dir)?;
+    folder.is_whole()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| StartError::Fault(format!("The machine gives no runtime: {error}.")))?;
     let made = runtime.block_on(make(&folder, role));

@@ -1,7 +1,6 @@
 //! A server as a whole: folder, store, tasks, listener, and its end in order.
 
 mod code;
-mod folder;
 mod node;
 mod venue;
 
@@ -19,7 +18,7 @@ pub use self::{
     code::{PairingCode, make_code},
     venue::{Opening, Parts, Venue},
 };
-use crate::http::Origins;
+use crate::{folder::FolderError, http::Origins};
 
 /// Where a server listens if nobody says (`contract.md`, Programs).
 const PORT: u16 = 8787;
@@ -76,6 +75,12 @@ pub enum StartError {
     /// The machine, the folder or the venue's file refused.
     #[error("{0}")]
     Fault(String),
+}
+
+impl From<FolderError> for StartError {
+    fn from(error: FolderError) -> Self {
+        Self::Fault(error.to_string())
+    }
 }
 
 /// Why a server did not end as it should.

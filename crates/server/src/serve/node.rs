@@ -11,13 +11,13 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
     Ready, ServeOptions, StartError, StopError,
-    folder::Folder,
     venue::{Opening, Venue},
 };
 use crate::{
     access::{Access, Role},
     clock::{Clock, RandomIds, RealMachine, VenueClock},
     demo,
+    folder::Folder,
     http::{self, Origins, calls::Calls},
     net,
     realtime::{self, RoomEmitter},
@@ -77,6 +77,7 @@ async fn start(
     stop: &watch::Receiver<bool>,
 ) -> Result<(Node, Ready), StartError> {
     let folder = Folder::open(&options.data_dir)?;
+    folder.is_whole()?;
     let venue =
         open(options, &folder).map_err(|error| StartError::Fault(format!("The venue can't be opened: {error}.")))?;
     if options.demo {

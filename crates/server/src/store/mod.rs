@@ -39,10 +39,27 @@ pub enum StoreError {
     /// The threads have ended or have too much to do.
     #[error("the database is busy")]
     Busy,
+    /// Whoever watched it said that it need not go on.
+    #[error("it was ended before it was done")]
+    Cancelled,
     /// The program itself failed in the middle of it; nothing was kept.
     #[error("the command broke")]
     Broke,
 }
+
+/// What takes long on a large venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Bytes are copied.
+    Copying,
+    /// Events are replayed.
+    Replaying,
+    /// Rows are compared.
+    Comparing,
+}
+
+/// Is told how much of a stage is done and how much there is; says whether to go on.
+pub type Progress<'a> = &'a dyn Fn(Stage, u64, u64) -> bool;
 
 /// The locked row from which a command takes its seqs: what the log and the sync set are now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! The program itself: its one line, its exit codes, its end, and a kill in the middle of its work.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::Read,
     net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
@@ -15,77 +14,12 @@ use gangway_domain::{
     venue::Venue,
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::{socket::Socket, until, venue};
-
-struct Program {
-    child: Child,
-    ready: Value,
-    _folder: Option<TempDir>,
-}
-
-impl Program {
-    fn start(dir: &Path) -> Self {
-        let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--insecure-open", "--data-dir"]);
-        command.arg(dir);
-        Self::run(command, None)
-    }
-
-    fn of(command: Command, folder: TempDir) -> Self {
-        Self::run(command, Some(folder))
-    }
-
-    fn run(mut command: Command, folder: Option<TempDir>) -> Self {
-        let mut child = command.spawn().expect("it starts");
-        let stderr = child.stderr.take().expect("piped");
-        thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
-        Self { child, ready: serde_json::from_str(&line).expect("JSON"), _folder: folder }
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.ready["listen"].as_str().expect("an address").parse().expect("an address")
-    }
-
-    fn call(&self, method: &str, path: &str, body: &Value) -> venue::Answer {
-        venue::send(self.address(), method, path, Some(&body.to_string()), &[])
-    }
-
-    fn get(&self, path: &str) -> venue::Answer {
-        venue::send(self.address(), "GET", path, None, &[])
-    }
-
-    fn product(&self) -> String {
-        let made = self.call(
-            "POST",
-            "/api/products",
-            &json!({ "name": "n", "price": 1, "category": "c", "timeValueSeconds": 600 }),
-        );
-        made.json["id"].as_str().expect("an id").to_owned()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gangway-server"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Exit code and stderr.
-fn refused(arguments: &[&str], dir: &Path) -> (Option<i32>, String) {
-    let output = command(arguments).arg("--data-dir").arg(dir).output().expect("it runs");
-    assert!(output.stdout.is_empty(), "stdout is for the ready line alone");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).trim().to_owned())
-}
+use crate::support::{
+    program::{Program, command, refused},
+    socket::Socket,
+    until, venue,
+};
 
 #[test]
 fn it_says_one_line_and_ends_when_it_is_told_to() {

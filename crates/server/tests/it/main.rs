@@ -2,6 +2,7 @@
 
 mod access;
 mod attention;
+mod backup;
 mod binary;
 mod commands;
 mod contract;
@@ -14,6 +15,7 @@ mod leases;
 mod log;
 mod offline;
 mod openapi;
+mod operations;
 mod pairing;
 mod places;
 mod release;
@@ -26,3 +28,4 @@ mod support;
 mod sync_pages;
 mod tidy;
 mod unfinished;
+mod verify;

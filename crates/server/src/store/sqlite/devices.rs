@@ -1,9 +1,11 @@
 //! Who may call: devices and pairing codes. They are no part of the log.
 
+use std::path::Path;
+
 use gangway_domain::{ids::DeviceId, time::VenueTime};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::time;
+use super::{open_to_read, time};
 use crate::store::{StoreError, StoredCode, StoredDevice};
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<StoredDevice>, StoreError> {
@@ -71,4 +73,21 @@ pub(super) fn take_code(connection: &Connection, hash: &str, now: VenueTime) -> 
         Ok(StoredCode { code_hash: row.get(0)?, role: row.get(1)?, expires_at: time(row.get(2)?) })
     });
     Ok(taken.optional()?)
+}
+
+/// Gives the venue in `to`, which is an older copy of the one in `from`, the devices of that: who was removed since
+/// stays removed, and who was paired since stays paired. No pairing code counts any more.
+///
+/// # Errors
+/// One of them can't be read or written; `to` is as it was.
+pub fn carry_devices(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let devices = all(&open_to_read(from)?)?;
+    let mut connection = Connection::open(to)?;
+    let transaction = connection.transaction()?;
+    for device in &devices {
+        put(&transaction, device)?;
+    }
+    transaction.execute("DELETE FROM pairing_codes", [])?;
+    transaction.commit()?;
+    Ok(())
 }

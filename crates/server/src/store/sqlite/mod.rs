@@ -1,9 +1,12 @@
 //! The embedded store: one SQLite file, WAL, every commit on disk before it is answered.
 
+mod checkpoint;
+mod copy;
 mod devices;
 mod purge;
 mod read;
 mod slice;
+mod verify;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +14,11 @@ use std::path::{Path, PathBuf};
 use gangway_domain::{hash::StateHash, rows::Row, time::VenueTime};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
+pub use self::{
+    copy::copy,
+    devices::carry_devices,
+    verify::{Finding, Verdict, verify},
+};
 use super::{Founding, Reader, Store, StoreError, Transaction, View};
 use crate::store::sqlite::{read::SqliteView, write::SqliteTransaction};
 
@@ -39,6 +47,18 @@ impl SqliteStore {
     /// # Errors
     /// The SQLite library is too old, the file is none of ours or damaged, or the disk refused.
     pub fn open(path: &Path, found: impl FnOnce() -> Founding) -> Result<Self, StoreError> {
+        Self::open_or(path, || Ok(found()))
+    }
+
+    /// Opens the venue in `path`, which has to be there.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or there is no venue in it.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::open_or(path, || Err(StoreError::Unusable(format!("There is no venue in {}.", path.display()))))
+    }
+
+    fn open_or(path: &Path, found: impl FnOnce() -> Result<Founding, StoreError>) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_MIN {
             let sentence = format!("SQLite {} is too old: at least 3.51.3 is needed.", rusqlite::version());
             return Err(StoreError::Unusable(sentence));
@@ -55,7 +75,7 @@ impl SqliteStore {
     }
 
     /// Marks the venue as running; checks it first where its last run did not end as it should.
-    fn take_over(&self, found: impl FnOnce() -> Founding) -> Result<(), StoreError> {
+    fn take_over(&self, found: impl FnOnce() -> Result<Founding, StoreError>) -> Result<(), StoreError> {
         let running = self.connection.query_row("SELECT running FROM head", [], |row| row.get::<_, bool>(0));
         match running {
             Ok(true) => {
@@ -66,7 +86,7 @@ impl SqliteStore {
                 }
             }
             Ok(false) => {}
-            Err(rusqlite::Error::QueryReturnedNoRows) => self.found(&found())?,
+            Err(rusqlite::Error::QueryReturnedNoRows) => self.found(&found()?)?,
             Err(error) => return Err(error.into()),
         }
         self.connection.execute("UPDATE head SET running = 1", [])?;
@@ -88,6 +108,11 @@ impl SqliteStore {
              VALUES (1, ?1, ?2, 0, 0, ?3, ?4, 1)",
             params![founding.venue_id, founding.epoch.0, founding.settings.created_at.0, hash.to_hex()],
         )?;
+        transaction.execute(
+            "INSERT INTO checkpoint_rows (collection, id, in_sync, row) VALUES (?1, ?2, 1, ?3)",
+            params![settings.collection().name(), settings.id(), json],
+        )?;
+        checkpoint::set(&transaction, 0, &hash.to_hex())?;
         transaction.commit()?;
         Ok(())
     }
@@ -101,10 +126,7 @@ impl Store for SqliteStore {
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS.into()))?;
-        Ok(Box::new(SqliteReader { connection }))
+        Ok(Box::new(SqliteReader { connection: open_to_read(&self.path)? }))
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
@@ -112,6 +134,23 @@ impl Store for SqliteStore {
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
+}
+
+/// Reads the venue in `path`, whether or not a server has it open.
+///
+/// # Errors
+/// There is none, or the disk refused.
+pub fn reader(path: &Path) -> Result<Box<dyn Reader>, StoreError> {
+    let connection = open_to_read(path)?;
+    identify(&connection, path)?;
+    Ok(Box::new(SqliteReader { connection }))
+}
+
+fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS.into()))?;
+    Ok(connection)
 }
 
 struct SqliteReader {
@@ -141,7 +180,7 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
 fn identify(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+    if id == APPLICATION_ID || (id == 0 && tables == 0 && !connection.is_readonly("main")?) {
         return Ok(());
     }
     Err(StoreError::Unusable(format!("{} is not a Gangway venue.", path.display())))

@@ -3,7 +3,7 @@
 use gangway_domain::{ids::Seq, time::VenueTime};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::{integer, seq};
+use super::{checkpoint, integer, seq};
 use crate::store::{Head, Purge, StoreError};
 
 /// Deletes a part; says whether it found anything.
@@ -19,7 +19,8 @@ pub(super) fn purge(connection: &Connection, head: &Head, purge: &Purge) -> Resu
     let mut deleted = delete(connection, outcomes, params![outcomes_before.0, limit])?;
     deleted += delete(connection, moments, params![moments_before.0, limit])?;
     deleted += delete(connection, places, params![outcomes_before.0, limit])?;
-    if let Some(cut) = cut(connection, head, events_before, limit)? {
+    let cut = cut(connection, head, events_before, limit)?;
+    if let Some(cut) = cut.filter(|cut| is_kept(connection, *cut)) {
         deleted += delete(connection, "DELETE FROM events WHERE seq <= ?1", params![integer(cut)?])?;
         // The version that the log's first event found stays, with all later ones.
         let versions = "DELETE FROM product_versions WHERE EXISTS (SELECT 1 FROM product_versions later
@@ -28,6 +29,15 @@ pub(super) fn purge(connection: &Connection, head: &Head, purge: &Purge) -> Resu
         deleted += delete(connection, versions, params![integer(cut)?])?;
     }
     Ok(deleted > 0)
+}
+
+/// Moves the checkpoint past what goes. A log that can't be applied stays whole: `verify` says what is wrong with it.
+fn is_kept(connection: &Connection, cut: Seq) -> bool {
+    let moved = connection.execute_batch("SAVEPOINT checkpoint").map_err(StoreError::from);
+    let moved = moved.and_then(|()| checkpoint::advance(connection, cut));
+    let end = if moved.is_ok() { "RELEASE checkpoint" } else { "ROLLBACK TO checkpoint; RELEASE checkpoint" };
+    let moved = moved.and(connection.execute_batch(end).map_err(StoreError::from));
+    moved.inspect_err(|error| tracing::error!(%error, "the log can't be trimmed")).is_ok()
 }
 
 fn delete(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, StoreError> {

@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod parts;
+pub mod program;
 pub mod socket;
 pub mod venue;
 

@@ -5,19 +5,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StartError;
+use thiserror::Error;
+
+/// Says that a restore began to change the folder and did not get to its end.
+pub(crate) const UNFINISHED: &str = "restore.unfinished";
+
+/// Why the folder can't be used, one sentence.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub(crate) struct FolderError(String);
 
 /// The folder of a venue, locked as long as this lives.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     _lock: File,
 }
 
 impl Folder {
     /// Makes the folder where it is not there, readable by its owner alone, and locks it.
-    pub(super) fn open(path: &Path) -> Result<Self, StartError> {
-        let fault =
-            |what: &str, error: std::io::Error| StartError::Fault(format!("{} {what}: {error}.", path.display()));
+    pub(crate) fn open(path: &Path) -> Result<Self, FolderError> {
+        let fault = |what: &str, error: std::io::Error| FolderError(format!("{} {what}: {error}.", path.display()));
         fs::create_dir_all(path).map_err(|error| fault("can't be made", error))?;
         keep_private(path).map_err(|error| fault("can't be made private", error))?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join("server.lock"));
@@ -25,14 +32,28 @@ impl Folder {
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
-                Err(StartError::Fault(format!("Another server uses {} already.", path.display())))
+                Err(FolderError(format!("Another server uses {} already.", path.display())))
             }
             Err(TryLockError::Error(error)) => Err(fault("can't be locked", error)),
         }
     }
 
+    /// Refuses a folder that is neither what it was nor what it was to become.
+    pub(crate) fn is_whole(&self) -> Result<(), FolderError> {
+        if !self.file(UNFINISHED).exists() {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(FolderError(format!("{path} was being restored and that did not end: run `gangway-server restore` again.")))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A file of it.
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 }
