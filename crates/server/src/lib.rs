@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod backup;
+pub mod bailout;
 pub mod clock;
 pub mod demo;
 pub mod dispatcher;

@@ -2,10 +2,10 @@
 
 mod upkeep;
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser, error::ErrorKind};
-use gangway_server::{Ready, ServeOptions, StartError, access::Role};
+use gangway_server::{Ready, ServeOptions, StartError, access::Role, backup::Backups, bailout::Bailouts};
 use tracing_subscriber::EnvFilter;
 
 /// A fault of the machine, the folder or the venue.
@@ -32,6 +32,8 @@ enum Order {
     Restore(upkeep::Restore),
     /// Checks that the venue, or a copy, is what its log says.
     Verify(upkeep::Verify),
+    /// Writes the list to run the venue from on paper, also while it is served.
+    Bailout(upkeep::Bailout),
 }
 
 #[derive(clap::Args)]
@@ -68,6 +70,21 @@ struct Serve {
     /// An origin whose pages may call; may be repeated.
     #[arg(long, env = "GANGWAY_ALLOW_ORIGIN", value_delimiter = ',', num_args = 1..)]
     allow_origin: Vec<String>,
+    /// Where the server puts copies of the venue by itself; none are made where it is not said.
+    #[arg(long, env = "GANGWAY_BACKUP_DIR")]
+    backup_dir: Option<PathBuf>,
+    /// From one copy to the next, such as 30m or 6h.
+    #[arg(long, env = "GANGWAY_BACKUP_EVERY", default_value = "6h", value_parser = upkeep::interval)]
+    backup_every: Duration,
+    /// How many copies are kept, the newest.
+    #[arg(long, env = "GANGWAY_BACKUP_KEEP", default_value = "28", value_parser = upkeep::count)]
+    backup_keep: usize,
+    /// Where the list to run the venue from on paper goes; `bailout` in the data folder where it is not said.
+    #[arg(long, env = "GANGWAY_BAILOUT_DIR")]
+    bailout_dir: Option<PathBuf>,
+    /// From one list to the next, such as 10m.
+    #[arg(long, env = "GANGWAY_BAILOUT_EVERY", default_value = "10m", value_parser = upkeep::interval)]
+    bailout_every: Duration,
     /// How the logs on stderr are written.
     #[arg(long, env = "GANGWAY_LOG_FORMAT", default_value = "pretty")]
     log_format: LogFormat,
@@ -96,6 +113,7 @@ fn main() -> ExitCode {
         Order::Backup(backup) => backup.run(),
         Order::Restore(restore) => restore.run(),
         Order::Verify(verify) => verify.run(),
+        Order::Bailout(bailout) => bailout.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -155,6 +173,8 @@ fn run(serve: Serve) -> Result<(), Failure> {
         demo: serve.demo,
         insecure_open: serve.insecure_open,
         allow_origins: serve.allow_origin,
+        backups: serve.backup_dir.map(|dir| Backups { dir, every: serve.backup_every, keep: serve.backup_keep }),
+        bailouts: Bailouts { dir: serve.bailout_dir, every: serve.bailout_every },
     });
     let running = running.map_err(not_started)?;
     say_ready(running.ready()).map_err(|error| Failure::fault(format!("The ready line can't be written: {error}.")))?;

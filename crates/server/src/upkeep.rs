@@ -1,14 +1,18 @@
-//! The orders beside `serve`: back up, restore, verify.
+//! The orders that look after a venue: back up, restore, verify, and the list for paper.
 
 use std::{
     cell::Cell,
+    io::Write,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use gangway_server::{
     backup::{self, BackingUp, BackupError, Restoring},
+    bailout,
     store::Stage,
 };
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::{Failure, folder};
@@ -55,6 +59,52 @@ pub(crate) struct Verify {
     /// The folder that holds the venue.
     #[arg(long, env = "GANGWAY_DATA_DIR")]
     data_dir: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Bailout {
+    /// Where the list goes; stdout where no file is named.
+    file: Option<PathBuf>,
+    /// The folder that holds the venue.
+    #[arg(long, env = "GANGWAY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Replace a file of that name.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Shortest time between two copies or lists.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// The longest.
+const INTERVAL_MAX: Duration = Duration::from_secs(366 * 86_400);
+
+/// Reads a length of time such as `30m` or `6h`.
+pub(crate) fn interval(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
+    let possible = parsed.filter(|length| (INTERVAL_MIN..=INTERVAL_MAX).contains(length));
+    possible.ok_or_else(|| "it has to be a length of time from 1s to a year, such as 30m or 6h".to_owned())
+}
+
+/// Reads how many copies to keep.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    let possible = text.parse().ok().filter(|count| (1..=100_000).contains(count));
+    possible.ok_or_else(|| "it has to be a number from 1 to 100000".to_owned())
+}
+
+impl Bailout {
+    /// Writes the list.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let venue = backup::venue_file(&folder(self.data_dir)?);
+        let refused = |error: BackupError| Failure::fault(error.to_string());
+        let list = bailout::list_of(&venue).map_err(refused)?;
+        match self.file {
+            Some(file) => bailout::write(&list, &file, self.force).map_err(refused),
+            None => {
+                let written = std::io::stdout().lock().write_all(&list);
+                written.map_err(|error| Failure::fault(format!("Stdout can't be written to: {error}.")))
+            }
+        }
+    }
 }
 
 impl Backup {

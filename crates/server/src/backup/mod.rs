@@ -3,6 +3,8 @@
 
 mod place;
 mod restore;
+mod schedule;
+pub(crate) mod series;
 
 use std::{
     io,
@@ -11,9 +13,15 @@ use std::{
 
 use thiserror::Error;
 
-pub(crate) use self::place::place;
 use self::place::{folder_of, temporary};
-pub use self::restore::{Restored, Restoring, restore};
+pub(crate) use self::{
+    place::{place, temporary_beside},
+    schedule::Schedule,
+};
+pub use self::{
+    restore::{Restored, Restoring, restore},
+    schedule::Backups,
+};
 use crate::{
     folder::FolderError,
     store::{
@@ -60,12 +68,12 @@ pub enum BackupError {
 }
 
 impl BackupError {
-    fn disk(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn disk(path: &Path, what: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Disk { path, what, error }
     }
 
-    fn store(path: &Path) -> impl FnOnce(StoreError) -> Self {
+    pub(crate) fn store(path: &Path) -> impl FnOnce(StoreError) -> Self {
         let path = path.to_owned();
         move |error| Self::Store { path, error }
     }

@@ -15,8 +15,13 @@ pub(super) fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// As [`temporary`], in the folder of `file`.
+pub(crate) fn temporary_beside(file: &Path, prefix: &str) -> Result<NamedTempFile, BackupError> {
+    temporary(folder_of(file), prefix)
+}
+
 /// A file in `folder` that is readable by its owner alone, and gone when this goes.
-pub(crate) fn temporary(folder: &Path, prefix: &str) -> Result<NamedTempFile, BackupError> {
+pub(super) fn temporary(folder: &Path, prefix: &str) -> Result<NamedTempFile, BackupError> {
     let made = tempfile::Builder::new().prefix(prefix).suffix(".part").tempfile_in(folder);
     made.map_err(BackupError::disk(folder, "can't be written to"))
 }

@@ -8,11 +8,11 @@ use std::{
 };
 
 use gangway_domain::time::VenueTime;
-use jiff::Timestamp;
 
 use super::{
     BackupError, checked,
     place::{place, sync_folder, temporary},
+    series::compact,
 };
 use crate::{
     clock::{Clock, RandomIds, RealMachine, VenueClock},
@@ -157,10 +157,4 @@ fn free_name(folder: &Folder, moment: &str) -> PathBuf {
     let name = |more: &str| folder.file(&format!("replaced-{moment}{more}"));
     let numbered = (2..).map(|number| name(&format!("-{number}")));
     [name("")].into_iter().chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| name("-more"))
-}
-
-/// A moment for the name of a file: `20261124T150405Z`, later ones sort behind.
-pub(super) fn compact(moment: VenueTime) -> String {
-    let moment = Timestamp::from_millisecond(moment.0).unwrap_or(Timestamp::UNIX_EPOCH);
-    moment.strftime("%Y%m%dT%H%M%SZ").to_string()
 }

@@ -18,7 +18,7 @@ pub use self::{
     code::{PairingCode, make_code},
     venue::{Opening, Parts, Venue},
 };
-use crate::{folder::FolderError, http::Origins};
+use crate::{backup::Backups, bailout::Bailouts, folder::FolderError, http::Origins};
 
 /// Where a server listens if nobody says (`contract.md`, Programs).
 const PORT: u16 = 8787;
@@ -38,6 +38,10 @@ pub struct ServeOptions {
     pub insecure_open: bool,
     /// Origins whose pages may call.
     pub allow_origins: Vec<String>,
+    /// Copies that the server makes by itself.
+    pub backups: Option<Backups>,
+    /// The list to run the venue from on paper.
+    pub bailouts: Bailouts,
 }
 
 impl Default for ServeOptions {
@@ -49,6 +53,8 @@ impl Default for ServeOptions {
             demo: false,
             insecure_open: false,
             allow_origins: Vec::new(),
+            backups: None,
+            bailouts: Bailouts::default(),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     access::{Access, Role},
+    backup, bailout,
     clock::{Clock, RandomIds, RealMachine, VenueClock},
     demo,
     folder::Folder,
@@ -69,6 +70,8 @@ struct Node {
     listener: JoinHandle<()>,
     dispatcher: JoinHandle<()>,
     sweeper: JoinHandle<()>,
+    /// Make copies and lists.
+    keepers: Vec<JoinHandle<()>>,
 }
 
 async fn start(
@@ -95,6 +98,7 @@ async fn start(
     let (quiet, quieted) = watch::channel(false);
     let emitter = RoomEmitter { io: io.clone(), shared: parts.shared.clone() };
     let (dispatcher, sweeper) = parts.tasks(emitter);
+    let keepers = keepers(options, &folder, &venue, stop);
     let node = Node {
         folder,
         store: venue.store,
@@ -104,10 +108,27 @@ async fn start(
         listener: tokio::spawn(net::serve(listener, router, stop.clone())),
         dispatcher: tokio::spawn(dispatcher.run(quieted)),
         sweeper: tokio::spawn(sweeper.run(stop.clone())),
+        keepers,
     };
     let ready = Ready { listen, venue_id: venue.head.venue_id, epoch: venue.head.epoch.0, pairing_code };
     tracing::info!(%listen, venue = ready.venue_id, epoch = ready.epoch, seq = venue.head.seq, "serving");
     Ok((node, ready))
+}
+
+/// Starts what brings the venue out of harm's way.
+fn keepers(
+    options: &ServeOptions,
+    folder: &Folder,
+    venue: &Venue,
+    stop: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let lists =
+        bailout::Schedule::new(options.bailouts.clone(), folder.path(), venue.mirror.clone(), venue.clock.clone());
+    let copies = options.backups.clone().map(|backups| {
+        backup::Schedule::new(backups, folder.file(sqlite::FILE), &venue.head.venue_id, venue.clock.clone())
+    });
+    let copies = copies.map(|copies| tokio::spawn(copies.run(stop.clone())));
+    [tokio::spawn(lists.run(stop.clone()))].into_iter().chain(copies).collect()
 }
 
 /// A venue that has no manager shows a code for one: there is no default password.
@@ -143,6 +164,9 @@ impl Node {
             tracing::warn!("calls were still in progress when the server ended");
         }
         self.sweeper.await.map_err(|_| broke("sweeper"))?;
+        for keeper in self.keepers {
+            keeper.await.map_err(|_| broke("keeper of copies"))?;
+        }
         let _ = self.quiet.send(true);
         self.dispatcher.await.map_err(|_| broke("dispatcher"))?;
         // Polls in progress are answered by the end of their sockets, so the listener ends after them.

@@ -3,6 +3,7 @@
 mod access;
 mod attention;
 mod backup;
+mod bailout;
 mod binary;
 mod commands;
 mod contract;
@@ -21,6 +22,7 @@ mod places;
 mod release;
 mod restore;
 mod roles;
+mod scheduled;
 mod sockets;
 mod stats;
 mod store_contract;

@@ -53,12 +53,18 @@ fn the_first_start_makes_one_manager_and_its_token_outlives_a_restart() {
     assert_eq!(venue.ready().pairing_code, None, "there is a manager");
     assert_eq!(venue.send_as(&manager, "GET", "/api/products", None).status, 200);
     venue.stop();
-    for file in std::fs::read_dir(folder.path()).expect("a folder").flatten() {
-        let bytes = std::fs::read(file.path()).expect("a file");
+    for path in files(folder.path()) {
+        let bytes = std::fs::read(&path).expect("a file");
         let secrets = [manager.as_str(), code.as_str(), &code.replace('-', "")];
         let found = secrets.iter().any(|secret| bytes.windows(secret.len()).any(|part| part == secret.as_bytes()));
-        assert!(!found, "{} holds a secret", file.path().display());
+        assert!(!found, "{} holds a secret", path.display());
     }
+}
+
+/// Every file of a folder and of those in it.
+fn files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let paths = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]

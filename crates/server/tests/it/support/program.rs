@@ -23,20 +23,28 @@ impl Program {
     pub fn start(dir: &Path) -> Self {
         let mut command = command(&["serve", "--listen", "127.0.0.1:0", "--insecure-open", "--data-dir"]);
         command.arg(dir);
-        Self::run(command, None)
+        Self::run(&mut command, None)
     }
 
-    pub fn of(command: Command, folder: TempDir) -> Self {
-        Self::run(command, Some(folder))
+    pub fn of(mut command: Command, folder: TempDir) -> Self {
+        Self::run(&mut command, Some(folder))
     }
 
-    pub fn run(mut command: Command, folder: Option<TempDir>) -> Self {
+    pub fn run(command: &mut Command, folder: Option<TempDir>) -> Self {
         let mut child = command.spawn().expect("it starts");
         let stderr = child.stderr.take().expect("piped");
         thread::spawn(move || BufReader::new(stderr).lines().for_each(drop));
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
         Self { child, ready: serde_json::from_str(&line).expect("JSON"), _folder: folder }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        let status = self.child.wait().expect("a child");
+        assert_eq!(status.code(), Some(0), "it ends in order");
     }
 
     pub fn address(&self) -> SocketAddr {
