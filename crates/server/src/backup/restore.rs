@@ -12,7 +12,7 @@ use gangway_domain::time::VenueTime;
 use super::{
     BackupError, checked,
     place::{place, sync_folder, temporary},
-    series::compact,
+    series::{compact, sweep},
 };
 use crate::{
     clock::{Clock, RandomIds, RealMachine, VenueClock},
@@ -23,6 +23,9 @@ use crate::{
         sqlite::{self, SqliteStore},
     },
 };
+
+/// How the new venue is called until it is done.
+const PART: &str = ".gangway-restore-";
 
 /// How a copy is put back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,7 +63,9 @@ pub fn restore(file: &Path, data_dir: &Path, how: Restoring, progress: Progress<
     if !how.unchecked {
         checked(file, file, progress)?;
     }
-    let temporary = temporary(folder.path(), ".gangway-restore-")?;
+    // One that was killed left it; nobody else has the folder's lock.
+    sweep(folder.path(), PART).map_err(BackupError::disk(folder.path(), "can't be tidied"))?;
+    let temporary = temporary(folder.path(), PART)?;
     let head = sqlite::copy(file, temporary.path(), progress).map_err(BackupError::store(file))?;
     let there = read_id(&venue);
     let is_same = there.as_ref() == Some(&head.venue_id);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     program::{Program, command},
+    until,
     venue::{self, Venue},
 };
 
@@ -268,6 +269,45 @@ fn what_is_no_copy_is_refused_and_changes_nothing() {
     assert!(refused("restore", &[&own], place.dir()).contains("the venue itself"));
     assert_eq!(done("verify", &[], place.dir()), before);
     assert!(names(place.dir()).iter().all(|name| !name.contains("restore")), "{:?}", names(place.dir()));
+}
+
+/// Runs an order, and kills it as soon as a file that is not done is in `dir`; says whether it was in time.
+fn is_killed_in_the_middle(what: &str, copy: &str, place: &Place, dir: &Path) -> bool {
+    let half = || names(dir).into_iter().any(|name| name.ends_with(".part"));
+    let mut command = command(&[what, copy, "--data-dir"]);
+    let mut child = command.arg(place.dir()).spawn().expect("it starts");
+    until("it is in the middle, or done", || (half() || child.try_wait().expect("a child").is_some()).then_some(()));
+    // One that has ended is not killed.
+    let _ = child.kill();
+    let killed = !child.wait().expect("gone").success();
+    killed && half()
+}
+
+#[test]
+fn who_is_killed_in_the_middle_leaves_the_venue_and_the_copies_as_they_were() {
+    let place = Place::new();
+    let program = place.serve();
+    let product = program.product();
+    for band in 0..300 {
+        sell(&program, &format!("B-{band}"), &product);
+    }
+    let copy = place.copy("copy.sqlite");
+    until("it is killed in time", || {
+        let _ = fs::remove_file(&copy);
+        is_killed_in_the_middle("backup", &copy, &place, place.copies.path()).then_some(())
+    });
+    assert!(!Path::new(&copy).exists());
+    done("backup", &[&copy], place.dir());
+    drop(program);
+    let before = until("it is killed in time", || {
+        let before = done("verify", &[], place.dir());
+        is_killed_in_the_middle("restore", &copy, &place, place.dir()).then_some(before)
+    });
+    assert_eq!(done("verify", &[], place.dir()), before);
+    assert!(has_band(&place.serve(), "B-299"));
+    let restored = done("restore", &[&copy], place.dir());
+    assert_ne!(restored["epoch"], before["epoch"]);
+    assert!(names(place.dir()).iter().all(|name| !name.contains(".part")), "{:?}", names(place.dir()));
 }
 
 #[test]

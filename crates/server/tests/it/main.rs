@@ -21,6 +21,7 @@ mod pairing;
 mod places;
 mod release;
 mod restore;
+mod restored;
 mod roles;
 mod scheduled;
 mod sockets;

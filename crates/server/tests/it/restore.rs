@@ -41,7 +41,7 @@ fn total(outcome: &Outcome) -> (Value, Vec<Value>) {
 }
 
 /// A copy of the venue as it stands, opened as another server would.
-fn older_copy(bench: &Bench) -> Bench {
+pub fn older_copy(bench: &Bench) -> Bench {
     let dir = tempfile::tempdir().expect("a folder");
     let raw = rusqlite::Connection::open(bench.dir.path().join(FILE)).expect("the file");
     raw.execute("VACUUM INTO ?1", [dir.path().join(FILE).to_str().expect("a path")]).expect("a copy");
@@ -152,7 +152,7 @@ fn an_epoch_before_the_last_is_known_by_time_only() {
 }
 
 /// What a desk may fill that says that it holds nothing.
-fn lend(bench: &mut Bench, leases: &mut Leases, device: &str) -> Vec<PlaceId> {
+pub fn lend(bench: &mut Bench, leases: &mut Leases, device: &str) -> Vec<PlaceId> {
     let device = DeviceId::from(device);
     let live = BTreeSet::from([device.clone()]);
     let (held, spent, seen) = (BTreeSet::new(), BTreeSet::new(), SeenTurn::Unsaid);
@@ -160,14 +160,14 @@ fn lend(bench: &mut Bench, leases: &mut Leases, device: &str) -> Vec<PlaceId> {
     leases.answer(bench.store.as_mut(), &bench.ports, &call).expect("the store works").places
 }
 
-fn boarding(device: &str, band: &str, place: Option<&str>, based_on: &Position) -> Request {
+pub fn boarding(device: &str, band: &str, place: Option<&str>, based_on: &Position) -> Request {
     let play = json!({ "type": "session.play", "barcodeId": band });
     let (device_id, place) = (Some(DeviceId::from(device)), place.map(PlaceId::from));
     Request { device_id, place, ..queued(&play, NOON, based_on.clone()) }
 }
 
 /// How many play, and how many places are lent.
-fn filled(bench: &Bench) -> (u32, u32) {
+pub fn filled(bench: &Bench) -> (u32, u32) {
     let venue = bench.view(|view| Mirror::load(view).expect("rows").venue);
     (venue.playing(), venue.lent())
 }

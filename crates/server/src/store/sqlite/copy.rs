@@ -41,6 +41,9 @@ pub fn copy(from: &Path, to: &Path, progress: Progress<'_>) -> Result<Head, Stor
 
 fn copy_pages(source: &Connection, target: &mut Connection, progress: Progress<'_>) -> Result<(), StoreError> {
     let page_bytes = seq(source.pragma_query_value(None, "page_size", |row| row.get(0))?)?;
+    let total = page_bytes * seq(source.pragma_query_value(None, "page_count", |row| row.get(0))?)?;
+    let tell = |done| if progress(Stage::Copying, done, total) { Ok(()) } else { Err(StoreError::Cancelled) };
+    tell(0)?;
     let backup = Backup::new(source, target)?;
     let mut busy = 0;
     loop {
@@ -55,10 +58,7 @@ fn copy_pages(source: &Connection, target: &mut Connection, progress: Progress<'
             }
             _ => busy = 0,
         }
-        let pages = backup.progress();
-        let [total, left] = [pages.pagecount, pages.remaining].map(|pages| u64::try_from(pages).unwrap_or(0));
-        if !progress(Stage::Copying, (total - left.min(total)) * page_bytes, total * page_bytes) {
-            return Err(StoreError::Cancelled);
-        }
+        let left = u64::try_from(backup.progress().remaining).unwrap_or(0) * page_bytes;
+        tell(total.saturating_sub(left))?;
     }
 }
