@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use gangway_server::{Running, ServeOptions};
+use gangway_server::{Running, ServeOptions, StartError};
 
 use crate::refusal::{Code, Refusal};
 
@@ -39,10 +39,16 @@ fn on_loopback(port: u16) -> ServeOptions {
 }
 
 async fn start(options: ServeOptions) -> Result<Running, Refusal> {
-    // The server's own sentence says what is in its way, such as an address that is taken.
-    let cannot_host = |why: &dyn std::fmt::Display| Refusal::new(Code::CannotHost, why.to_string());
     let started = tauri::async_runtime::spawn_blocking(move || gangway_server::start(options)).await;
-    let running = started.map_err(|error| cannot_host(&error))?.map_err(|error| cannot_host(&error))?;
+    let started = started.map_err(|error| Refusal::new(Code::CannotHost, error.to_string()))?;
+    // The server's own sentence says what is in its way, such as an address that is taken.
+    let running = started.map_err(|error| {
+        let code = match error {
+            StartError::Newer(_) => Code::VenueNewer,
+            StartError::Options(_) | StartError::Fault(_) => Code::CannotHost,
+        };
+        Refusal::new(code, error.to_string())
+    })?;
     let ready = running.ready();
     tracing::info!(listen = %ready.listen, venue = ready.venue_id, epoch = ready.epoch, "hosting the venue");
     Ok(running)

@@ -25,6 +25,8 @@ pub enum Code {
     NotReady,
     /// No Gangway server answers there.
     NoServer,
+    /// A newer version keeps the venue of this computer.
+    VenueNewer,
 }
 
 /// A code for the page and a sentence for people; every failed IPC call rejects with one.

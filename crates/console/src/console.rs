@@ -126,7 +126,7 @@ impl Console {
     /// whether the server is there or not.
     ///
     /// # Errors
-    /// Another process uses the folder, it can't be used, or the outbox can't be read.
+    /// Another process uses the folder, it can't be used, a newer version wrote it, or the outbox can't be read.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let base = server_url(&options.server)?;
         Self::open_with(&options.data_dir, options.device_name.as_deref(), |device| {
@@ -153,13 +153,16 @@ impl Console {
         ports: impl FnOnce(&gangway_domain::ids::DeviceId) -> Result<Ports, OpenError>,
     ) -> Result<Self, OpenError> {
         let lock = lock_folder(data_dir)?;
+        let cache_file = data_dir.join("cache.sqlite");
+        // Before anything is opened, made or migrated: a newer version's folder is left as it is.
+        Cache::refuse_newer(&cache_file)?;
         let outbox = Outbox::open(&data_dir.join("outbox.sqlite"), fresh_device_id())?;
         if let Some(name) = device_name {
             outbox.name_device(name)?;
         }
         let device = Device { id: outbox.device().0.clone(), name: outbox.device_name()? };
         let Ports { realtime, rest, clock, chance, executor } = ports(outbox.device())?;
-        let (cache, loaded, mut notices) = open_cache_of(&outbox, &data_dir.join("cache.sqlite"))?;
+        let (cache, loaded, mut notices) = open_cache_of(&outbox, &cache_file)?;
         let lost = loaded.venue_id.clone().filter(|_| loaded.held.is_some()).zip(loaded.held.clone());
         let lost = if outbox.is_of_no_use_yet()? { lost } else { None };
         notices.extend(lost.is_some().then_some(Notice::OutboxLost));
@@ -185,8 +188,8 @@ impl Console {
             tracing::error!(%error, "the outbox can't be written");
         }
         core.read_pending()?;
-        let (of_before, path) = (core.clone(), data_dir.join("cache.sqlite"));
-        let check = tasks.blocking(Box::new(move || of_before.check_file_of_before(&path)));
+        let of_before = core.clone();
+        let check = tasks.blocking(Box::new(move || of_before.check_file_of_before(&cache_file)));
         drop(tasks.spawn(check));
         let (news, news_out) = mpsc::channel(NEWS);
         let (orders, orders_out) = mpsc::channel(ORDERS);

@@ -114,7 +114,10 @@ pub enum OpenError {
     /// Not even a new cache file could be made.
     #[error("The local copy can't be kept: {0}.")]
     #[strum(serialize = "cache_unusable")]
-    Cache(#[from] CacheError),
+    Cache(CacheError),
+    /// The local copy is a newer version's: updating is all that helps, and it is never thrown away for that.
+    #[error("{0}")]
+    CacheNewer(CacheError),
     /// The server's address is none.
     #[error("{0:?} is no address of a server; it begins with http:// or https://.")]
     #[strum(serialize = "invalid_server")]
@@ -123,6 +126,15 @@ pub enum OpenError {
     #[error("Secure connections can't be set up: {0}.")]
     #[strum(serialize = "no_tls")]
     Tls(String),
+}
+
+impl From<CacheError> for OpenError {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Newer { .. } => Self::CacheNewer(error),
+            error => Self::Cache(error),
+        }
+    }
 }
 
 /// The code of an outbox that a newer version wrote: starting that one is all that helps.

@@ -1,7 +1,7 @@
 //! `cache.sqlite`: the rows of the sync set as received, and where in the log they stand.
 //!
 //! Everything in it can be had again from the server, so a file that can't be read is set aside and built
-//! anew, and said so. Rows and cursor commit in one transaction; a snapshot is loaded into a table beside
+//! anew, and said so. One of an older version is migrated, one of a newer version refused and left as it is. Rows and cursor commit in one transaction; a snapshot is loaded into a table beside
 //! the rows and swapped in at its end. The state hash follows each change and is recomputed from the rows
 //! after the start, so that a cell that somebody changed is found (`sync.md` rules 5 and 9).
 
@@ -43,6 +43,14 @@ pub enum CacheError {
     /// The file could not be moved or made.
     #[error("the cache file: {0}")]
     File(#[from] std::io::Error),
+    /// A newer version wrote it.
+    #[error(
+        "The local copy {path} was written by a newer version of Gangway. Update this desk; what it has taken is kept, and nothing was changed."
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Its rows are another venue's than this desk's commands.
     #[error("it is of another venue")]
     OtherVenue,
@@ -62,7 +70,7 @@ impl CacheError {
                 None => !matches!(error, rusqlite::Error::QueryReturnedNoRows),
             },
             Self::Row(_) | Self::Place | Self::OtherVenue => true,
-            Self::File(_) => false,
+            Self::File(_) | Self::Newer { .. } => false,
         }
     }
 }
@@ -110,11 +118,19 @@ pub struct Loaded {
 }
 
 impl Cache {
-    /// Opens the file, or makes it. A file that is no cache of this version is set aside; the second
-    /// value then says so.
+    /// Refuses a file that a newer version wrote, before anything in its folder is opened to be changed.
     ///
     /// # Errors
-    /// The folder can't be written.
+    /// [`CacheError::Newer`].
+    pub fn refuse_newer(path: &Path) -> Result<(), CacheError> {
+        schema::refuse_newer(path)
+    }
+
+    /// Opens the file, or makes it; one of an older version is migrated. A file that is no cache is set aside; the
+    /// second value then says so.
+    ///
+    /// # Errors
+    /// A newer version wrote it, or the folder can't be written.
     pub fn open(path: &Path) -> Result<(Self, Option<Notice>), CacheError> {
         match Self::open_as_it_is(path) {
             Ok(cache) => Ok((cache, None)),

@@ -12,7 +12,7 @@ use super::CacheError;
 
 /// "GWcc": a cache of Gangway, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4757_6363;
-/// The version of the tables below. The one before is taken over; any other is rebuilt from the server.
+/// The version of the tables below. Older ones are migrated, a newer one is refused.
 const VERSION: i32 = 3;
 /// WAL is safe from this version of SQLite on.
 const SQLITE_MIN: i32 = 3_051_003;
@@ -52,21 +52,36 @@ CREATE TABLE staged (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Version 2 did not know where a log left the one before it. A desk without a link goes on with its rows.
-const FROM_2: &str = "
-BEGIN;
-ALTER TABLE meta ADD COLUMN base_epoch TEXT;
-ALTER TABLE meta ADD COLUMN base_seq INTEGER;
-PRAGMA user_version = 3;
-COMMIT;
-";
+/// What brings the tables of each version, from the first on, to the one after it: a desk without a link goes on with
+/// its rows. Version 1 did not know whose they are; version 2 did not know where their log left the one before.
+const MIGRATIONS: [&str; 2] = [
+    "ALTER TABLE meta ADD COLUMN venue_id TEXT;",
+    "ALTER TABLE meta ADD COLUMN base_epoch TEXT; ALTER TABLE meta ADD COLUMN base_seq INTEGER;",
+];
+
+/// Refuses a file that a newer version wrote; nothing is changed. What can't be read is not this function's to judge.
+pub(super) fn refuse_newer(path: &Path) -> Result<(), CacheError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let version = open_to_read(path).and_then(|connection| {
+        let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(Some(version).filter(|_| application == APPLICATION_ID))
+    });
+    match version {
+        Ok(Some(version)) if version > VERSION => Err(CacheError::Newer { path: path.to_owned() }),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
 
 /// Opens a cache of this version, or makes one in an empty file.
 pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(CacheError::File(std::io::Error::other("SQLite is too old for write-ahead logs")));
     }
-    let connection = Connection::open(path)?;
+    refuse_newer(path)?;
+    let mut connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -81,11 +96,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
             ))?;
         }
         (APPLICATION_ID, VERSION, _) => check_after_unclean_stop(&connection)?,
-        (APPLICATION_ID, 2, _) => {
+        (APPLICATION_ID, older @ 1..VERSION, _) => {
             check_after_unclean_stop(&connection)?;
-            connection.execute_batch(FROM_2)?;
+            migrate(&mut connection, older)?;
         }
-        (APPLICATION_ID, newer, _) if newer > VERSION => return Err(useless("it is of a newer version")),
         _ => return Err(useless("it is no cache of this program")),
     }
     match connection.execute("UPDATE meta SET clean = 0", []) {
@@ -98,7 +112,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
     Ok(connection)
 }
 
-/// Opens what this process has open already, to read.
+/// Brings the tables of an older version to today's: all of it or nothing.
+fn migrate(connection: &mut Connection, from: i32) -> Result<(), CacheError> {
+    let transaction = connection.transaction()?;
+    for step in MIGRATIONS.iter().skip(usize::try_from(from - 1).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Opens a file to read what is there.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection, CacheError> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;

@@ -137,7 +137,6 @@ async fn a_cell_that_is_changed_and_then_overwritten_by_an_event_is_found_too() 
 async fn a_cache_that_can_not_be_used_is_set_aside_and_rebuilt_and_the_outbox_stays() {
     for (what, break_it) in [
         ("damaged", break_bytes as fn(&std::path::Path)),
-        ("newer", make_newer),
         ("another program's", make_foreign),
         ("without its tables", drop_tables),
     ] {

@@ -3,6 +3,7 @@
 
 mod attention;
 mod bad_input;
+mod cache_file;
 mod catching_up;
 mod clocks;
 mod commands;

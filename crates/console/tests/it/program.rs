@@ -213,3 +213,28 @@ async fn why_it_can_not_start_is_one_sentence_said_once() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(said.matches("The outbox").count(), 1, "{said}");
 }
+
+#[tokio::test]
+async fn a_newer_versions_folder_ends_it_with_1_and_one_line_that_says_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = Program::start(folder.path());
+    program.ask(json!({ "id": 1, "op": "shutdown" })).await;
+    assert_eq!(program.code().await, Some(0));
+    for (name, what) in [("cache.sqlite", "Update this desk"), ("outbox.sqlite", "Start that version")] {
+        let set = |version: i32| {
+            let file = rusqlite::Connection::open(folder.path().join(name));
+            file.and_then(|file| file.pragma_update(None, "user_version", version)).expect("written");
+        };
+        let file = rusqlite::Connection::open(folder.path().join(name)).expect("the file");
+        let version: i32 = file.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
+        drop(file);
+        set(99);
+        let flags = ["--server", "http://127.0.0.1:9", "--data-dir", folder.path().to_str().expect("a path")];
+        let output = command(&flags).output().await.expect("ended");
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(name) && said.contains(what), "{said}");
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+        set(version);
+    }
+}

@@ -87,7 +87,7 @@ impl From<FolderError> for BackupError {
 
 fn store_sentence(path: &Path, error: &StoreError) -> String {
     match error {
-        StoreError::Unusable(sentence) => sentence.clone(),
+        StoreError::Unusable(_) | StoreError::Newer(_) => error.to_string(),
         error => format!("{} can't be used: {error}.", path.display()),
     }
 }

@@ -67,7 +67,8 @@ pub fn restore(file: &Path, data_dir: &Path, how: Restoring, progress: Progress<
     sweep(folder.path(), PART).map_err(BackupError::disk(folder.path(), "can't be tidied"))?;
     let temporary = temporary(folder.path(), PART)?;
     let head = sqlite::copy(file, temporary.path(), progress).map_err(BackupError::store(file))?;
-    let there = read_id(&venue);
+    // A venue that can't be read any more is what is restored.
+    let there = sqlite::venue_id(&venue).ok();
     let is_same = there.as_ref() == Some(&head.venue_id);
     if let Some(id) = there.filter(|_| !is_same && !how.other_venue) {
         return Err(BackupError::Folder(format!(
@@ -110,18 +111,6 @@ fn beside(venue: &Path) -> [PathBuf; 3] {
         name.push(ending);
         PathBuf::from(name)
     })
-}
-
-/// Which venue is there, as far as that can be read.
-fn read_id(venue: &Path) -> Option<String> {
-    let mut id = None;
-    let mut reader = sqlite::reader(venue).ok()?;
-    // A venue that can't be read any more is what is restored.
-    let read = reader.view(&mut |view| {
-        id = Some(view.head()?.venue_id);
-        Ok(())
-    });
-    read.ok().and(id)
 }
 
 /// Brings the copy up to date and gives it its new epoch.

@@ -40,7 +40,7 @@ pub fn make_code(data_dir: &Path, role: Role) -> Result<PairingCode, StartError>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| StartError::Fault(format!("The machine gives no runtime: {error}.")))?;
     let made = runtime.block_on(make(&folder, role));
-    made.map_err(|error| StartError::Fault(format!("A pairing code can't be made: {error}.")))
+    made.map_err(|error| StartError::of_store("A pairing code can't be made", &error))
 }
 
 async fn make(folder: &Folder, role: Role) -> Result<PairingCode, StoreError> {

@@ -18,7 +18,7 @@ pub use self::{
     code::{PairingCode, make_code},
     venue::{Opening, Parts, Venue},
 };
-use crate::{backup::Backups, bailout::Bailouts, folder::FolderError, http::Origins};
+use crate::{backup::Backups, bailout::Bailouts, folder::FolderError, http::Origins, store::StoreError};
 
 /// Where a server listens if nobody says (`contract.md`, Programs).
 const PORT: u16 = 8787;
@@ -81,6 +81,20 @@ pub enum StartError {
     /// The machine, the folder or the venue's file refused.
     #[error("{0}")]
     Fault(String),
+    /// A newer version keeps the venue; it was left as it is.
+    #[error("{0}")]
+    Newer(String),
+}
+
+impl StartError {
+    /// What the venue's file refused, and what therefore can't be done.
+    fn of_store(what: &str, error: &StoreError) -> Self {
+        match error {
+            StoreError::Newer(_) => Self::Newer(error.to_string()),
+            StoreError::Unusable(sentence) => Self::Fault(sentence.clone()),
+            error => Self::Fault(format!("{what}: {error}.")),
+        }
+    }
 }
 
 impl From<FolderError> for StartError {

@@ -81,8 +81,7 @@ async fn start(
 ) -> Result<(Node, Ready), StartError> {
     let folder = Folder::open(&options.data_dir)?;
     folder.is_whole()?;
-    let venue =
-        open(options, &folder).map_err(|error| StartError::Fault(format!("The venue can't be opened: {error}.")))?;
+    let venue = open(options, &folder).map_err(|error| StartError::of_store("The venue can't be opened", &error))?;
     if options.demo {
         let seeded = demo::seed(&venue.store, &venue.mirror, venue.clock.as_ref()).await;
         seeded.map_err(|error| StartError::Fault(format!("The demo can't be made: {error}.")))?;

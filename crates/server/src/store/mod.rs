@@ -7,7 +7,7 @@
 pub mod sqlite;
 pub mod threads;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use gangway_domain::{
     decide::Needs,
@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The library or the file is none that can be used.
     #[error("{0}")]
     Unusable(String),
+    /// A newer version keeps this file; it was left as it is.
+    #[error("The venue {} is of a newer version of Gangway: start that version; nothing was changed.", .0.display())]
+    Newer(PathBuf),
     /// The threads have ended or have too much to do.
     #[error("the database is busy")]
     Busy,

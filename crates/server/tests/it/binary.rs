@@ -104,6 +104,35 @@ fn a_second_one_on_the_same_folder_exits_1_and_says_why() {
 }
 
 #[test]
+fn a_newer_versions_venue_ends_each_order_with_1_and_one_sentence_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Program::start(folder.path()).end();
+    let file = folder.path().join("venue.sqlite");
+    let raw = rusqlite::Connection::open(&file).expect("the venue");
+    raw.pragma_update(None, "user_version", 99).expect("written");
+    drop(raw);
+    let before = std::fs::read(&file).expect("the venue");
+    let copy = folder.path().join("copy.sqlite").display().to_string();
+    let orders: [&[&str]; 5] = [
+        &["serve", "--listen", "127.0.0.1:0", "--insecure-open"],
+        &["token"],
+        &["backup", &copy],
+        &["verify"],
+        &["bailout"],
+    ];
+    for order in orders {
+        let (code, sentence) = refused(order, folder.path());
+        assert_eq!(code, Some(1), "{order:?}: {sentence}");
+        assert_eq!(sentence.lines().count(), 1, "{order:?}: {sentence}");
+        assert!(
+            sentence.ends_with("is of a newer version of Gangway: start that version; nothing was changed."),
+            "{sentence}"
+        );
+        assert!(std::fs::read(&file).expect("the venue") == before, "{order:?}");
+    }
+}
+
+#[test]
 fn a_kill_in_the_middle_of_its_work_leaves_log_and_rows_in_agreement() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut program = Program::start(folder.path());

@@ -310,8 +310,49 @@ fn a_file_of_another_program_is_refused() {
     let other = rusqlite::Connection::open(&path).expect("a file");
     other.execute_batch("CREATE TABLE theirs (x INTEGER)").expect("a table");
     drop(other);
+    let before = std::fs::read(&path).expect("the file");
     let refused = SqliteStore::open(&path, founding);
     assert!(matches!(refused, Err(StoreError::Unusable(_))), "it would have been written into");
+    assert_eq!(std::fs::read(&path).expect("the file"), before, "not even its journal is another one");
+}
+
+#[test]
+fn a_first_start_that_was_killed_is_begun_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("venue.sqlite");
+    // What is on disk before the first table is.
+    rusqlite::Connection::open(&path).and_then(|file| file.pragma_update(None, "journal_mode", "WAL")).expect("a file");
+    assert!(path.metadata().expect("the file").len() > 0);
+    SqliteStore::open(&path, founding).map(drop).expect("a venue");
+}
+
+/// What a newer version may have left, each by itself.
+const NEWER: [&str; 2] = [
+    "PRAGMA user_version = 99",
+    "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+     VALUES (99, 'more', '2026-11-25T00:00:00Z', '7')",
+];
+
+#[test]
+fn a_venue_of_a_newer_version_is_refused_and_left_as_it_is() {
+    for (newer, in_the_log) in NEWER.iter().flat_map(|newer| [(newer, false), (newer, true)]) {
+        let dir = tempfile::tempdir().expect("a folder");
+        open(dir.path()).close().expect("closed");
+        let path = dir.path().join("venue.sqlite");
+        let raw = rusqlite::Connection::open(&path).expect("a file");
+        raw.execute_batch(newer).expect(newer);
+        // A newer version that was killed leaves it in the log beside the file.
+        let raw = if in_the_log { Some(raw) } else { raw.close().map(|()| None).expect("closed") };
+        let log = path.with_extension("sqlite-wal");
+        let before = (std::fs::read(&path).expect("the file"), std::fs::read(&log).unwrap_or_default());
+        let refused = SqliteStore::open(&path, founding).map(drop);
+        assert!(matches!(&refused, Err(StoreError::Newer(_))), "{newer}, {in_the_log}: {refused:?}");
+        let refused = gangway_server::store::sqlite::reader(&path).map(drop);
+        assert!(matches!(&refused, Err(StoreError::Newer(_))), "{newer}, {in_the_log}: {refused:?}");
+        let after = (std::fs::read(&path).expect("the file"), std::fs::read(&log).unwrap_or_default());
+        assert!(after == before, "{newer}, {in_the_log}: something was written");
+        drop(raw);
+    }
 }
 
 #[cfg(unix)]

@@ -42,10 +42,11 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the venue in `path`, or makes it with `found`.
+    /// Opens the venue in `path`, or makes it with `found`. One of an older version is brought up to date.
     ///
     /// # Errors
-    /// The SQLite library is too old, the file is none of ours or damaged, or the disk refused.
+    /// The SQLite library is too old, the file is none of ours, of a newer version (it is left as it is then) or
+    /// damaged, or the disk refused.
     pub fn open(path: &Path, found: impl FnOnce() -> Founding) -> Result<Self, StoreError> {
         Self::open_or(path, || Ok(found()))
     }
@@ -64,11 +65,19 @@ impl SqliteStore {
             return Err(StoreError::Unusable(sentence));
         }
         let mut connection = Connection::open(path)?;
+        // What can't be opened to write, SQLite opens to read.
+        if connection.is_readonly("main")? {
+            return Err(StoreError::Unusable(format!("The venue {} can't be written to.", path.display())));
+        }
+        if path.metadata().is_ok_and(|file| file.len() > 0) {
+            // What is not ours, or not for us, is found by a connection that can change nothing.
+            content(&open_to_read(path)?, path)?;
+        }
         configure(&connection)?;
-        identify(&connection, path)?;
+        content(&connection, path)?;
         embedded::migrations::runner().run(&mut connection)?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", 1)?;
+        connection.pragma_update(None, "user_version", version())?;
         let store = Self { connection, path: path.to_owned() };
         store.take_over(found)?;
         Ok(store)
@@ -139,11 +148,19 @@ impl Store for SqliteStore {
 /// Reads the venue in `path`, whether or not a server has it open.
 ///
 /// # Errors
-/// There is none, or the disk refused.
+/// There is none, it is of a newer version, or the disk refused.
 pub fn reader(path: &Path) -> Result<Box<dyn Reader>, StoreError> {
     let connection = open_to_read(path)?;
     identify(&connection, path)?;
     Ok(Box::new(SqliteReader { connection }))
+}
+
+/// Which venue is in `path`, of whichever version it is.
+///
+/// # Errors
+/// There is none, or the disk refused.
+pub fn venue_id(path: &Path) -> Result<String, StoreError> {
+    Ok(open_to_read(path)?.query_row("SELECT venue_id FROM head", [], |row| row.get(0))?)
 }
 
 fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
@@ -176,14 +193,52 @@ fn configure(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Refuses a file that some other program made.
-fn identify(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// What is in a file that a venue may be in.
+enum Content {
+    Venue,
+    /// Nothing, or what a first start left that was killed.
+    Nothing,
+}
+
+/// Refuses a file that some other program made, and one of a newer version of this one.
+fn content(connection: &Connection, path: &Path) -> Result<Content, StoreError> {
     let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if id == APPLICATION_ID || (id == 0 && tables == 0 && !connection.is_readonly("main")?) {
-        return Ok(());
+    match (id, tables) {
+        (APPLICATION_ID, _) => refuse_newer(connection, path).map(|()| Content::Venue),
+        (0, 0) => Ok(Content::Nothing),
+        _ => Err(no_venue(path)),
     }
-    Err(StoreError::Unusable(format!("{} is not a Gangway venue.", path.display())))
+}
+
+/// Refuses what is no venue of this version or an older one.
+fn identify(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match content(connection, path)? {
+        Content::Venue => Ok(()),
+        Content::Nothing => Err(no_venue(path)),
+    }
+}
+
+fn no_venue(path: &Path) -> StoreError {
+    StoreError::Unusable(format!("{} is not a Gangway venue.", path.display()))
+}
+
+/// What a newer version keeps is not for this one to read, let alone to write into.
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let marked: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let history = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history')";
+    let migrated: Option<i64> = if connection.query_row(history, [], |row| row.get(0))? {
+        connection.query_row("SELECT max(version) FROM refinery_schema_history", [], |row| row.get(0))?
+    } else {
+        None
+    };
+    if marked.max(migrated.unwrap_or(0)) > version() { Err(StoreError::Newer(path.to_owned())) } else { Ok(()) }
+}
+
+/// The version of the tables: the number of the last migration.
+fn version() -> i64 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(|migration| migration.version().into()).max().unwrap_or(0)
 }
 
 fn damaged(error: impl std::fmt::Display) -> StoreError {

@@ -123,7 +123,9 @@ export const frame = {
     no_server: "No Gangway server answers there. Look at the address, and whether that computer is on.",
     cannot_host:
       "This computer can't host the venue now. Another program may be in its place: close it and try again.",
-    disk: "This desk can't save anything. Its disk may be full. Nothing was changed.",
+    venue_newer:
+      "A newer Gangway keeps the venue on this computer. Update Gangway here. Nothing was changed.",
+    disk: "This desk can't save anything. Its disk may be full or locked. Nothing was changed.",
     closing: "Gangway is closing.",
     offline: "No link to the server. Nothing was changed. Try again when the link is back.",
     not_ready: "This desk is still getting its first copy of the venue. Wait a moment.",
@@ -136,6 +138,8 @@ export const frame = {
     outbox_unusable:
       "The file with this desk's sales can't be opened. It was left as it is, because it may hold sales that were never sent. Ask for help before you move it.",
     outbox_newer: "A newer Gangway wrote this desk's files. Start that one. Nothing was changed.",
+    cache_newer:
+      "A newer Gangway wrote this desk's copy of the venue. Update Gangway on this computer. What this desk has taken is kept, and nothing was changed.",
     cache_unusable: "This desk can't keep its copy of the venue. Its disk may be full.",
     no_tls: "This computer can't make secure connections. Update it and try again.",
     invalid_command_id: "This was sent in a way that can't be taken. Nothing was changed.",

@@ -126,7 +126,9 @@ export const frame: typeof source = {
       "Ahí no responde ningún servidor de Gangway. Revisa la dirección y si ese equipo está encendido.",
     cannot_host:
       "Este equipo no puede alojar el parque ahora. Quizá otro programa ocupa su sitio: ciérralo y prueba otra vez.",
-    disk: "Este puesto no puede guardar nada. Quizá el disco está lleno. No se ha cambiado nada.",
+    venue_newer:
+      "Un Gangway más nuevo guarda el parque de este equipo. Actualiza Gangway aquí. No se ha cambiado nada.",
+    disk: "Este puesto no puede guardar nada. Quizá el disco está lleno o bloqueado. No se ha cambiado nada.",
     closing: "Gangway se está cerrando.",
     offline: "Sin conexión con el servidor. No se ha cambiado nada. Prueba cuando vuelva la conexión.",
     not_ready: "Este puesto está recibiendo su primera copia del parque. Espera un momento.",
@@ -141,6 +143,8 @@ export const frame: typeof source = {
       "El archivo con las ventas de este puesto no se puede abrir. Se ha dejado como está, porque puede tener ventas sin enviar. Pide ayuda antes de moverlo.",
     outbox_newer:
       "Un Gangway más nuevo escribió los archivos de este puesto. Abre ese. No se ha cambiado nada.",
+    cache_newer:
+      "Un Gangway más nuevo escribió la copia del parque de este puesto. Actualiza Gangway en este equipo. Lo que este puesto ha hecho se conserva y no se ha cambiado nada.",
     cache_unusable: "Este puesto no puede guardar su copia del parque. Quizá el disco está lleno.",
     no_tls: "Este equipo no puede hacer conexiones seguras. Actualízalo y prueba otra vez.",
     invalid_command_id: "Se ha enviado de una forma que no se acepta. No se ha cambiado nada.",
