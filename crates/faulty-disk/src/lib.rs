@@ -1,4 +1,4 @@
-//! For tests: disks below SQLite that fill, fail, and lose what was not synced.
+//! For tests: disks below SQLite that fill, fail, can't be written to, and lose what was not synced.
 //!
 //! [`install`] puts a thin layer between SQLite and its own file system code, for the whole process. Files
 //! below the folder of a [`Disk`] go through that disk; all others are left alone. A disk numbers what
@@ -42,8 +42,20 @@ pub enum Verdict {
     Full,
     /// The device fails.
     Fails,
+    /// It can't be written to any more. A file that is open already gets `EROFS`, for which SQLite's own file system
+    /// code says that the device fails; nothing is left to be synced.
+    ReadOnly,
     /// The machine died before it; nothing that comes later is done either.
     Dead,
+}
+
+/// How a disk is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mount {
+    /// To read and write.
+    ReadWrite,
+    /// To read.
+    ReadOnly,
 }
 
 type Judge = Box<dyn FnMut(Operation, &Path) -> Verdict + Send>;
@@ -61,6 +73,7 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     judge: Judge,
     dead: bool,
+    read_only: bool,
     operations: u64,
     unsynced: Unsynced,
 }
@@ -70,7 +83,13 @@ static DISKS: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
 impl Disk {
     /// The disk at `folder`; `judge` says what becomes of each operation until the machine is dead.
     pub fn new(folder: &Path, judge: impl FnMut(Operation, &Path) -> Verdict + Send + 'static) -> Self {
-        let state = State { judge: Box::new(judge), dead: false, operations: 0, unsynced: Unsynced::default() };
+        let state = State {
+            judge: Box::new(judge),
+            dead: false,
+            read_only: false,
+            operations: 0,
+            unsynced: Unsynced::default(),
+        };
         let shared = Arc::new(Shared { folder: folder.to_owned(), state: Mutex::new(state) });
         disks().push(shared.clone());
         Self { shared }
@@ -84,6 +103,13 @@ impl Disk {
     /// The machine dies: nothing is written any more, whoever still has a file open.
     pub fn die(&self) {
         self.shared.lock().dead = true;
+    }
+
+    /// The whole disk is mounted anew, to be read only or to be written to again. Meanwhile each operation is
+    /// [`Verdict::ReadOnly`] without its owner being asked, files are opened to read only, as SQLite's own code does on
+    /// such a disk, and none are made.
+    pub fn mount(&self, mount: Mount) {
+        self.shared.lock().read_only = mount == Mount::ReadOnly;
     }
 
     /// The machine has no power any more: of what was not synced, only what `keep` says is there later.
@@ -118,12 +144,19 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.lock().read_only
+    }
+
     pub(crate) fn judge(&self, operation: Operation, path: &Path) -> Verdict {
         let mut state = self.lock();
         if state.dead {
             return Verdict::Dead;
         }
         state.operations += 1;
+        if state.read_only {
+            return Verdict::ReadOnly;
+        }
         let verdict = (state.judge)(operation, path);
         state.dead = verdict == Verdict::Dead;
         verdict

@@ -19,6 +19,9 @@ use crate::{Operation, Shared, Verdict};
 /// The layer's name.
 const NAME: &CStr = c"gangway-faulty-disk";
 
+/// What a file is not opened for on a disk that can't be written to.
+const TO_WRITE: c_int = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE;
+
 /// What is known of an open file.
 #[derive(Clone)]
 struct Open {
@@ -120,9 +123,14 @@ unsafe extern "C" fn open(
     out_flags: *mut c_int,
 ) -> c_int {
     let Some(real) = default().and_then(|default| default.vfs.xOpen) else { return ffi::SQLITE_CANTOPEN };
+    let disk = path_of(name).and_then(|path| Shared::of(&path).map(|disk| (disk, path)));
+    // What can't be opened to write is opened to read, as the default itself does.
+    let flags = match &disk {
+        Some((disk, _)) if disk.is_read_only() => flags & !TO_WRITE | ffi::SQLITE_OPEN_READONLY,
+        _ => flags,
+    };
     // SAFETY: the arguments are SQLite's own, and the layer's structure has all that the default's has.
     let opened = unsafe { real(vfs, name, file, flags, out_flags) };
-    let disk = path_of(name).and_then(|path| Shared::of(&path).map(|disk| (disk, path)));
     let (ffi::SQLITE_OK, Some((disk, path))) = (opened, disk) else { return opened };
     // SAFETY: the default has filled the structure; its method table is static.
     unsafe {
@@ -138,7 +146,7 @@ unsafe extern "C" fn delete(vfs: *mut ffi::sqlite3_vfs, name: *const c_char, syn
     if let Some((disk, path)) = path_of(name).and_then(|path| Shared::of(&path).map(|disk| (disk, path))) {
         match disk.judge(Operation::Delete, &path) {
             Verdict::Done | Verdict::Full => disk.lock().unsynced().synced(&path),
-            Verdict::Fails | Verdict::Dead => return ffi::SQLITE_IOERR_DELETE,
+            Verdict::Fails | Verdict::ReadOnly | Verdict::Dead => return ffi::SQLITE_IOERR_DELETE,
         }
     }
     // SAFETY: the arguments are SQLite's own.
@@ -160,7 +168,7 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, l
     match disk.judge(Operation::Write, &path) {
         Verdict::Done => {}
         Verdict::Full => return ffi::SQLITE_FULL,
-        Verdict::Fails | Verdict::Dead => return ffi::SQLITE_IOERR_WRITE,
+        Verdict::Fails | Verdict::ReadOnly | Verdict::Dead => return ffi::SQLITE_IOERR_WRITE,
     }
     let (Ok(count), Ok(start)) = (usize::try_from(length), u64::try_from(offset)) else {
         return ffi::SQLITE_IOERR_WRITE;
@@ -177,7 +185,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: i64) -> c_int 
     let Some(Open { disk, path, methods }) = known(file) else { return ffi::SQLITE_IOERR_TRUNCATE };
     match disk.judge(Operation::Truncate, &path) {
         Verdict::Done | Verdict::Full => {}
-        Verdict::Fails | Verdict::Dead => return ffi::SQLITE_IOERR_TRUNCATE,
+        Verdict::Fails | Verdict::ReadOnly | Verdict::Dead => return ffi::SQLITE_IOERR_TRUNCATE,
     }
     let Ok(start) = u64::try_from(size) else { return ffi::SQLITE_IOERR_TRUNCATE };
     let (before, size_before) = content(&path, start, usize::MAX);
@@ -190,7 +198,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int 
     let Some(Open { disk, path, .. }) = known(file) else { return ffi::SQLITE_IOERR_FSYNC };
     match disk.judge(Operation::Sync, &path) {
         // What is synced is what a power cut spares; the real disk need not be waited for.
-        Verdict::Done => disk.lock().unsynced().synced(&path),
+        Verdict::Done | Verdict::ReadOnly => disk.lock().unsynced().synced(&path),
         Verdict::Full | Verdict::Fails | Verdict::Dead => return ffi::SQLITE_IOERR_FSYNC,
     }
     ffi::SQLITE_OK

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use gangway_faulty_disk::{Disk, Operation, Verdict, install};
+use gangway_faulty_disk::{Disk, Mount, Operation, Verdict, install};
 use rusqlite::Connection;
 
 fn open(folder: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
@@ -95,6 +95,32 @@ fn a_full_disk_and_a_failing_one_refuse_and_recover() {
         drop(connection);
         assert_eq!(rows(folder.path()), [1, 3]);
     }
+}
+
+#[test]
+fn a_disk_that_turns_read_only_refuses_as_the_real_one_does_and_goes_on_when_it_is_over() {
+    use rusqlite::ErrorCode::{CannotOpen, ReadOnly, SystemIoFailure};
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Disk::new(folder.path(), |_, _| Verdict::Done);
+    let connection = open(folder.path(), "FULL").expect("it opens");
+    assert!(put(&connection, 1).is_ok());
+    disk.mount(Mount::ReadOnly);
+    let refused = |result: rusqlite::Result<usize>| result.expect_err("refused").sqlite_error_code();
+    assert_eq!(refused(put(&connection, 2)), Some(SystemIoFailure), "an open file gets EROFS");
+    let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+    assert_eq!(count(&connection), Ok(1), "what is there is read");
+    let late = Connection::open(folder.path().join("t.sqlite")).expect("opened to read");
+    assert_eq!(late.is_readonly("main"), Ok(true));
+    assert_eq!(count(&late), Ok(1));
+    assert_eq!(refused(put(&late, 2)), Some(ReadOnly));
+    let new = Connection::open(folder.path().join("new.sqlite")).map(drop).expect_err("none is made");
+    assert_eq!(new.sqlite_error_code(), Some(CannotOpen));
+    drop(late);
+    disk.mount(Mount::ReadWrite);
+    assert!(put(&connection, 3).is_ok());
+    drop(connection);
+    assert_eq!(rows(folder.path()), [1, 3]);
+    assert!(!folder.path().join("new.sqlite").exists());
 }
 
 #[test]

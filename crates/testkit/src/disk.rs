@@ -1,4 +1,4 @@
-//! A disk that is small enough to be filled.
+//! A disk that is small enough to be filled, and that can be locked against writing.
 
 use std::{
     fs::{self, File},
@@ -49,6 +49,21 @@ impl SmallDisk {
     /// Makes the room again.
     pub fn clear(&self) {
         fs::remove_file(self.filler()).expect("it was filled");
+    }
+
+    /// It can only be read from now on. Nobody may have a file open to write there.
+    pub fn lock(&self) {
+        self.remount("ro");
+    }
+
+    /// It can be written to again.
+    pub fn unlock(&self) {
+        self.remount("rw");
+    }
+
+    fn remount(&self, how: &str) {
+        let status = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(self.path()).status();
+        assert!(status.is_ok_and(|status| status.success()), "it was mounted, and is not busy");
     }
 
     fn filler(&self) -> PathBuf {

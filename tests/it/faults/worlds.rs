@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use gangway_testkit::{FakeClock, SmallDisk};
+use gangway_testkit::{FakeClock, SmallDisk, until};
 use serde_json::{Value, json};
 
 use super::{
@@ -20,6 +20,7 @@ cells! { "worlds",
     wall_clock_steps_while_it_runs => stepping_clock,
     wall_clock_is_far_back_at_a_start_without_the_server => start_far_back,
     disk_is_full => full_disk,
+    disk_can_not_be_written_to_at_a_start => locked_disk,
     cache_is_cut_short => || damaged_cache(cut_short),
     cache_is_overwritten => || damaged_cache(overwritten),
     cache_is_gone => || damaged_cache(|cache| fs::remove_file(cache).expect("it was there")),
@@ -171,6 +172,42 @@ fn full_disk() -> Ran {
     disk.clear();
     floor.sell_and_board(0);
     floor.desks[0].sees(&other, "playing");
+    let audit = floor.check();
+    assert!(audit.rejected.is_empty(), "{audit}");
+    floor.desks[0].console.kill();
+    Ran::Whole
+}
+
+/// A desk that can take nothing does not start and says why; what it had taken is there when it can.
+fn locked_disk() -> Ran {
+    let disk = match SmallDisk::with_room_for(DISK_BYTES) {
+        Ok(disk) => disk,
+        Err(why) => return Ran::Skipped(why),
+    };
+    let mut floor = Floor::with(vec![Setup { disk: Some(disk), ..Setup::default() }, Setup::default()]);
+    let band = floor.sell_and_board(0);
+    floor.desks[1].sees(&band, "playing");
+    floor.server.kill();
+    floor.desks[0].notices();
+    floor.acknowledged(0, &gate("pause", &band));
+    let kept = floor.sell_and_board(0);
+    let disk = floor.desks[0].disk.take().expect("a disk");
+    floor.desks[0].console.kill();
+    disk.lock();
+    floor.desks[0].restart();
+    let console = &mut floor.desks[0].console;
+    let ended = until("it does not start", || console.ended());
+    assert_eq!(ended.code(), Some(1));
+    until("it says why", || console.stderr().contains("can't be used: Read-only file system").then_some(()));
+    disk.unlock();
+    floor.desks[0].restart();
+    floor.desks[0].sees(&kept, "playing");
+    floor.restart_server();
+    for desk in &mut floor.desks {
+        desk.comes_back();
+        desk.sees(&kept, "playing");
+        desk.sees(&band, "paused");
+    }
     let audit = floor.check();
     assert!(audit.rejected.is_empty(), "{audit}");
     floor.desks[0].console.kill();

@@ -75,6 +75,11 @@ pub(super) fn open(path: &Path, fresh_device: Uuid) -> Result<Connection, Outbox
 
 fn prepare(connection: &mut Connection, path: &Path, fresh_device: Uuid) -> Result<(), OutboxError> {
     connection.busy_timeout(std::time::Duration::from_millis(BUSY_MS))?;
+    // What can't be opened to write, SQLite opens to read: that would be a desk that can take nothing until it is
+    // started again.
+    if connection.is_readonly("main")? {
+        return Err(OutboxError::Place { path: path.to_owned(), reason: "it can't be written to".to_owned() });
+    }
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

@@ -1,4 +1,4 @@
-//! A disk that is full, fails or is slow: what is said to be saved is, what can't be is refused in words, and nothing
+//! A disk that is full, fails, can't be written to or is slow: what is said to be saved is, what can't be is refused in words, and nothing
 //! starts over with less than there was.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 };
 
 use gangway_console::{CommandState, OpenError};
-use gangway_faulty_disk::{Disk, Operation, Verdict, install};
+use gangway_faulty_disk::{Disk, Mount, Operation, Verdict, install};
 use serde_json::json;
 
 use crate::support::{
@@ -21,6 +21,9 @@ use crate::support::{
     until,
     venue::{checkin, session},
 };
+
+/// Whatever is wrong, the desk is the same.
+const EACH: [Verdict; 3] = [Verdict::Full, Verdict::Fails, Verdict::ReadOnly];
 
 /// What is wrong with a desk's disk; nothing at first.
 #[derive(Clone, Default)]
@@ -67,7 +70,7 @@ async fn desk_on_a_disk(venue: &FakeVenue) -> (Desk, Disk, Trouble) {
 
 #[tokio::test(start_paused = true)]
 async fn a_tap_that_the_disk_does_not_take_is_refused_in_words_and_leaves_nothing() {
-    for verdict in [Verdict::Full, Verdict::Fails] {
+    for verdict in EACH {
         let (venue, hour) = FakeVenue::with_hour();
         let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
         venue.set_online(false);
@@ -93,24 +96,26 @@ async fn a_tap_that_the_disk_does_not_take_is_refused_in_words_and_leaves_nothin
 
 #[tokio::test(start_paused = true)]
 async fn answers_that_the_disk_does_not_take_are_asked_for_again_and_count_once() {
-    let (venue, hour) = FakeVenue::with_hour();
-    let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
-    venue.state().commands_take = Duration::from_secs(1);
-    let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
-    until("it is on its way", || venue.state().calls_under_way() == 1).await;
-    trouble.with("outbox.sqlite", Verdict::Full);
-    until("it was asked for again", || venue.state().bodies.len() >= 3).await;
-    assert_eq!(desk.status()["problem"]["code"], "commands_not_saved");
-    assert_eq!(desk.console.fate(&id).expect("read").expect("kept").state, CommandState::Sent);
-    trouble.is_over();
-    desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
-    assert_eq!(venue.state().venue.sessions().count(), 1);
-    assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(12.5));
+    for verdict in EACH {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+        venue.state().commands_take = Duration::from_secs(1);
+        let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        until("it is on its way", || venue.state().calls_under_way() == 1).await;
+        trouble.with("outbox.sqlite", verdict);
+        until("it was asked for again", || venue.state().bodies.len() >= 3).await;
+        assert_eq!(desk.status()["problem"]["code"], "commands_not_saved");
+        assert_eq!(desk.console.fate(&id).expect("read").expect("kept").state, CommandState::Sent);
+        trouble.is_over();
+        desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
+        assert_eq!(venue.state().venue.sessions().count(), 1);
+        assert_eq!(desk.data(&["dashboardStats"])["todayRevenue"], json!(12.5));
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_that_the_disk_does_not_take_is_said_commands_go_on_and_it_catches_up_later() {
-    for verdict in [Verdict::Full, Verdict::Fails] {
+    for verdict in EACH {
         let (venue, hour) = FakeVenue::with_hour();
         let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
         trouble.with("cache.sqlite", verdict);
@@ -129,29 +134,31 @@ async fn a_cache_that_the_disk_does_not_take_is_said_commands_go_on_and_it_catch
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_on_a_full_disk_has_everything_or_says_why_it_is_none() {
-    let (venue, hour) = FakeVenue::with_hour();
-    let (desk, disk, trouble) = desk_on_a_disk(&venue).await;
-    venue.set_online(false);
-    until("offline", || desk.fresh() == "stale").await;
-    let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
-    let Desk { folder, console } = desk;
-    console.shutdown().await;
-    trouble.with("outbox.sqlite", Verdict::Full);
-    // What is on disk is never started without: either it is all there, or there is no start and it is said why.
-    match open_in(folder.path(), &venue) {
-        Ok(console) => assert!(console.fate(&id).expect("read").is_some()),
-        Err(error) => assert!(matches!(error, OpenError::Outbox(_)), "{error}"),
+async fn a_start_on_a_disk_that_takes_nothing_has_everything_or_says_why_it_is_none() {
+    for verdict in EACH {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, disk, trouble) = desk_on_a_disk(&venue).await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        let Desk { folder, console } = desk;
+        console.shutdown().await;
+        trouble.with("outbox.sqlite", verdict);
+        // What is on disk is never started without: either it is all there, or there is no start and it is said why.
+        match open_in(folder.path(), &venue) {
+            Ok(console) => assert!(console.fate(&id).expect("read").is_some()),
+            Err(error) => assert!(matches!(error, OpenError::Outbox(_)), "{error}"),
+        }
+        trouble.is_over();
+        let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+        assert_eq!(desk.bands(), ["B-1"]);
+        drop(disk);
     }
-    trouble.is_over();
-    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
-    assert_eq!(desk.bands(), ["B-1"]);
-    drop(disk);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_place_that_the_disk_does_not_take_is_not_filled() {
-    for verdict in [Verdict::Full, Verdict::Fails] {
+    for verdict in EACH {
         let (venue, hour) = FakeVenue::with_hour();
         venue.execute(&json!({ "type": "settings.update", "changes": { "capacityPolicy": "strict" } }));
         venue.execute(&checkin("B-1", &hour));
@@ -184,7 +191,7 @@ async fn a_place_that_the_disk_does_not_take_is_not_filled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_on_a_full_disk_is_shown_at_the_start_and_goes_on_when_there_is_room() {
-    for verdict in [Verdict::Full, Verdict::Fails] {
+    for verdict in EACH {
         let (venue, hour) = FakeVenue::with_hour();
         let (desk, disk, trouble) = desk_on_a_disk(&venue).await;
         desk.settle(&checkin("B-1", &hour)).await;
@@ -203,6 +210,72 @@ async fn a_cache_on_a_full_disk_is_shown_at_the_start_and_goes_on_when_there_is_
         desk.until_in_sync(&venue).await;
         assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "playing");
         drop(disk);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_disk_can_only_be_read_taps_are_refused_screens_go_on_and_nothing_is_lost() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, disk, _) = desk_on_a_disk(&venue).await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let kept = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    disk.mount(Mount::ReadOnly);
+    let refused = desk.execute(&checkin("B-2", &hour)).await.expect_err("not saved");
+    assert_eq!(refused.code(), "disk");
+    assert!(refused.to_string().contains("could not be saved, so nothing was done"), "{refused}");
+    assert_eq!(
+        desk.data(&["syncStatus"])["problem"]["code"],
+        "commands_not_saved",
+        "it is said for as long as it is so"
+    );
+    assert_eq!(desk.bands(), ["B-1"], "screens show what is held");
+    assert_eq!(desk.data(&["commands"]).as_array().map(Vec::len), Some(1), "and the file is read");
+    assert_eq!(desk.console.fate(&kept).expect("read").expect("kept").state, CommandState::Pending);
+    // With the link back it knows what it may not write down: nothing of it shows, and the light is not green.
+    venue.execute(&checkin("B-3", &hour));
+    venue.set_online(true);
+    venue.heartbeat();
+    until("it has been tried", || venue.asked().0 > 0).await;
+    assert!(!desk.sync_status().in_sync);
+    let said = ["cache_file", "outbox_file", "commands_not_saved"];
+    until("it is said", || said.iter().any(|code| desk.data(&["syncStatus"])["problem"]["code"] == *code)).await;
+    assert_eq!(desk.status()["pending"], 1, "what waits is counted");
+    assert_eq!(desk.data(&["products"]).as_array().map(Vec::len), Some(1), "questions are answered");
+    disk.mount(Mount::ReadWrite);
+    desk.console.settled(&kept, Duration::from_secs(60)).await.expect("settled");
+    until("all is here", || bands(&desk) == ["B-1", "B-3"]).await;
+    desk.until_in_sync(&venue).await;
+    desk.settle(&checkin("B-2", &hour)).await;
+    assert_eq!(desk.data(&["syncStatus"])["problem"], json!(null));
+    assert_eq!(venue.state().venue.sessions().count(), 3, "each once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_where_nothing_can_be_written_is_refused_and_everything_is_there_later() {
+    for killed in [false, true] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, disk, _) = desk_on_a_disk(&venue).await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        let kept = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        let Desk { folder, console } = desk;
+        // A desk that was killed leaves its log beside the file: then SQLite opens both to read.
+        let outbox = folder.path().join("outbox.sqlite");
+        let log = killed.then(|| rusqlite::Connection::open(&outbox).expect("the outbox"));
+        let log = log.inspect(|log| log.query_row("SELECT 1 FROM device", [], |_| Ok(())).expect("read"));
+        console.shutdown().await;
+        disk.mount(Mount::ReadOnly);
+        let refused = open_in(folder.path(), &venue).err().expect("no desk that can take nothing");
+        assert_eq!(refused.code(), "outbox_unusable", "{killed}");
+        let said = refused.to_string();
+        assert!(said.contains("can't be opened here") && !said.contains("move it away"), "{killed}: {said}");
+        disk.mount(Mount::ReadWrite);
+        drop(log);
+        let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+        assert_eq!(desk.bands(), ["B-1"], "{killed}");
+        venue.set_online(true);
+        desk.console.settled(&kept, Duration::from_secs(60)).await.expect("settled");
     }
 }
 

@@ -8,6 +8,7 @@ mod binary;
 mod commands;
 mod contract;
 mod days;
+mod disk;
 mod emission;
 mod flush;
 mod idempotency;

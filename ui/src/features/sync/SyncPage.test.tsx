@@ -107,7 +107,7 @@ describe("Sync", () => {
   test("a full disk is said at once, with a link too", async () => {
     const problem = { code: "commands_not_saved", params: {}, message: "database or disk is full" };
     const shown = await state({ problem });
-    expect(within(shown).getByRole("status")).toHaveTextContent("Make room on the disk.");
+    expect(within(shown).getByRole("status")).toHaveTextContent("See whether the disk is full");
   });
 
   test("says what will stand there while nothing was tapped", async () => {

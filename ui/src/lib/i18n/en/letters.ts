@@ -135,11 +135,11 @@ export const letters = {
     other_venue:
       "This server is of another venue. Nothing was changed and nothing is sent. Connect this desk to its own server.",
     cache_file:
-      "This desk can't write its copy of the venue. Its disk may be full. What you tap is still saved.",
+      "This desk can't write its copy of the venue. Its disk may be full or locked. What you tap is still saved.",
     outbox_file:
-      "This desk can't write the file of what was tapped. Its disk may be full. It tries again by itself.",
+      "This desk can't write the file of what was tapped. Its disk may be full or locked. It tries again by itself.",
     commands_not_saved:
-      "This desk's disk takes nothing now, so nothing can be sold or let in here. Nothing is lost. Make room on the disk.",
+      "This desk's disk takes nothing now, so nothing can be sold or let in here. Nothing is lost. See whether the disk is full or locked against writing.",
     closing: "Gangway is closing.",
   },
   notice: {

@@ -135,11 +135,11 @@ export const letters: typeof source = {
     other_venue:
       "Este servidor es de otro parque. No se ha cambiado ni se envía nada. Conecta este puesto con su propio servidor.",
     cache_file:
-      "Este puesto no puede guardar su copia del parque. Quizá el disco está lleno. Lo que haces sí se guarda.",
+      "Este puesto no puede guardar su copia del parque. Quizá el disco está lleno o bloqueado. Lo que haces sí se guarda.",
     outbox_file:
-      "Este puesto no puede escribir el archivo de lo que se hace aquí. Quizá el disco está lleno. Lo vuelve a probar solo.",
+      "Este puesto no puede escribir el archivo de lo que se hace aquí. Quizá el disco está lleno o bloqueado. Lo vuelve a probar solo.",
     commands_not_saved:
-      "El disco de este puesto no guarda nada ahora, así que aquí no se puede vender ni dar acceso. No se ha perdido nada. Haz sitio en el disco.",
+      "El disco de este puesto no guarda nada ahora, así que aquí no se puede vender ni dar acceso. No se ha perdido nada. Mira si el disco está lleno o protegido contra escritura.",
     closing: "Gangway se está cerrando.",
   },
   notice: {
