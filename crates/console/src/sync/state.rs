@@ -71,6 +71,8 @@ pub struct Up {
     pub own_server: bool,
     /// When something was last heard.
     pub heard_ms: u64,
+    /// When the last heartbeat was heard, or the link came up.
+    pub head_ms: u64,
     /// How often the heartbeat comes.
     pub interval_ms: u64,
     /// The state hashes were equal at one seq on this link, and nothing was wrong since.
@@ -259,6 +261,7 @@ impl Up {
             link,
             own_server: false,
             heard_ms: now_ms,
+            head_ms: now_ms,
             interval_ms: INTERVAL_DEFAULT_MS,
             agreed: false,
             awaited: None,
@@ -275,9 +278,11 @@ impl Up {
         }
     }
 
-    /// From when on the silence means that the link is dead: 2.5 intervals (`sync.md` rule 10).
+    /// From when on the silence means that the link is dead: two intervals after the last heartbeat, when the second in
+    /// a row is due. Heartbeats come in order with all else, so one that is late behind events is no silence: what is
+    /// heard instead of it keeps the link for one interval more.
     pub(super) fn silent_at_ms(&self) -> u64 {
-        self.heard_ms + self.interval_ms * 5 / 2
+        (self.head_ms + 2 * self.interval_ms).max(self.heard_ms + self.interval_ms)
     }
 
     /// Whether a fetch was sent and not answered.

@@ -135,6 +135,9 @@ impl Step<'_> {
         let now = self.moment.now_ms;
         if let Some(up) = self.state.up() {
             up.heard_ms = now;
+            if matches!(incoming, Incoming::Head(_)) {
+                up.head_ms = now;
+            }
         }
         match incoming {
             Incoming::Event { epoch, event } => self.heard_event(epoch, event),

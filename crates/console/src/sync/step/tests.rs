@@ -642,14 +642,41 @@ fn the_outcome_of_a_command_that_no_event_follows_is_looked_into() {
 }
 
 #[test]
-fn silence_of_two_and_a_half_intervals_ends_the_link() {
+fn silence_is_noticed_when_two_heartbeats_in_a_row_did_not_come() {
     let mut bench = Bench::live(7);
-    assert_eq!(bench.state.deadline_ms(), Some(bench.now_ms + 12_500));
-    assert_eq!(bench.later(12_499), []);
+    let up_ms = bench.now_ms;
+    assert_eq!(bench.state.deadline_ms(), Some(up_ms + 10_000), "the first is due with the link");
+    // Late heartbeats are no silence.
+    for late_ms in [4_000, 9_000, 9_999, 1_000] {
+        assert_eq!(bench.later(late_ms), []);
+        bench.hear(head(7, 7, None));
+    }
+    let last_ms = bench.now_ms;
+    assert_eq!(bench.later(9_999), []);
     let effects = bench.later(1);
     assert_eq!(effects, [Effect::Note(Note::Silence), Effect::DropLink { link: LINK }]);
+    assert_eq!(bench.now_ms, last_ms + 10_000, "two intervals after the last");
     assert_eq!(bench.state.link_state(), LinkState::Offline);
     assert_eq!(bench.state.deadline_ms(), None);
+}
+
+#[test]
+fn an_event_after_the_last_heartbeat_puts_nothing_off_and_events_in_its_place_keep_the_link() {
+    let mut bench = Bench::live(7);
+    bench.hear(head(7, 7, None));
+    let head_ms = bench.now_ms;
+    bench.later(4_900);
+    bench.event(event(7, 8, 8));
+    assert_eq!(bench.state.deadline_ms(), Some(head_ms + 10_000), "cut then, it is noticed as if it had not come");
+    // A heartbeat that waits behind many events: the link speaks.
+    for seq in 9..20 {
+        bench.later(2_000);
+        bench.event(event(seq - 1, seq, seq));
+        assert_ne!(bench.state.link_state(), LinkState::Offline, "{seq}");
+    }
+    let heard_ms = bench.now_ms;
+    assert_eq!(bench.state.deadline_ms(), Some(heard_ms + 5_000));
+    assert_eq!(bench.later(5_000), [Effect::Note(Note::Silence), Effect::DropLink { link: LINK }]);
 }
 
 #[test]
