@@ -245,6 +245,23 @@ impl Core {
         Ok(())
     }
 
+    /// What was tapped while nobody knew how late it was is dated anew, before anything of it is sent: it is as young as
+    /// it is, and nothing of it too old because a battery was empty.
+    ///
+    /// # Errors
+    /// The outbox can't be written; it is tried again before the next is sent.
+    pub(crate) fn date_anew(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
+        let Some(misdated) = self.view().clock.misdated() else { return Ok(()) };
+        let count = outbox.date_anew(misdated)?;
+        self.view_mut().clock.dated_anew();
+        if count > 0 {
+            tracing::warn!(count, by_ms = misdated.by_ms, "tapped under a clock that was behind: dated anew");
+            self.read_pending_of(outbox)?;
+            self.show_everything();
+        }
+        Ok(())
+    }
+
     /// How far a backlog is sent; none: there is none.
     pub(crate) fn set_drain(&self, drain: Option<Drain>) {
         let moved = std::mem::replace(&mut self.desk().drain, drain) != drain;

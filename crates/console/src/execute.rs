@@ -83,9 +83,11 @@ struct Wanted {
     id: CommandId,
     command: Command,
     text: Box<RawValue>,
-    occurred_at: VenueTime,
+    /// Where whoever taps names a moment.
+    occurred_at: Option<VenueTime>,
     force: Option<String>,
-    tapped_at: VenueTime,
+    /// By this machine's monotonic clock: which venue time that was may be known better when it is written down.
+    tapped_ms: u64,
     /// The products as they were shown then: the disk may be slow, and prices change meanwhile.
     shown: BTreeMap<ProductId, ProductRow>,
 }
@@ -163,25 +165,25 @@ fn read(core: &Core, request: ExecuteRequest) -> Result<Wanted, ConsoleError> {
     }
     let command = Command::parse(text.get()).map_err(|error| ConsoleError::InvalidCommand(error.0))?;
     core.look_at_clocks();
-    let tapped_at = core.venue_now();
+    let tapped_ms = core.clock.mono_ms();
     let shown = core.view().venue.as_ref().map(|venue| seen(venue, &command)).unwrap_or_default();
-    let occurred_at = match occurred_at {
-        Some(moment) => VenueTime::from_iso(&moment)
-            .map_err(|_| ConsoleError::InvalidRequest("occurredAt is an ISO 8601 moment.".to_owned()))?,
-        None => tapped_at,
-    };
+    let occurred_at = occurred_at.map(|moment| VenueTime::from_iso(&moment)).transpose();
+    let occurred_at =
+        occurred_at.map_err(|_| ConsoleError::InvalidRequest("occurredAt is an ISO 8601 moment.".to_owned()))?;
     let force = force.map(|force| force.reason.trim().to_owned());
     if force.as_ref().is_some_and(|reason| !(1..=TEXT_MAX_CHARS).contains(&reason.chars().count())) {
         let why = format!("The reason of a force has 1 to {TEXT_MAX_CHARS} characters.");
         return Err(ConsoleError::InvalidRequest(why));
     }
-    Ok(Wanted { id, command, text, occurred_at, force, tapped_at, shown })
+    Ok(Wanted { id, command, text, occurred_at, force, tapped_ms, shown })
 }
 
 /// Decides, writes and shows under the outbox's lock: two taps at once are decided one after the other, and an answer
 /// can't come before what it answers is shown.
 fn take(core: &Arc<Core>, outbox: &mut Outbox, wanted: Wanted) -> Result<Tap, OutboxError> {
-    let Wanted { id, command, text, occurred_at, force, tapped_at, shown } = wanted;
+    let Wanted { id, command, text, occurred_at, force, tapped_ms, shown } = wanted;
+    let tapped_at = core.view().clock.at(tapped_ms);
+    let occurred_at = occurred_at.unwrap_or(tapped_at);
     if let Some(taken) = outbox.known(id, &command)? {
         let awaiting = still_awaits(core, &taken, &command);
         return Ok(Tap::Taken { taken, awaiting });

@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::{
-    OutboxError, Outcome, Unanswered,
+    Outbox, OutboxError, Outcome, Unanswered,
     queue::{Call, Failure, Queue, RETRY_MAX_MS, wait_ms},
     wire::{self, AnswerError},
 };
@@ -141,7 +141,8 @@ impl Sender {
         self.backlog = Backlog::default();
         if self.is_up {
             let core = self.core.clone();
-            if let Err(error) = self.core.outbox_blocking(move |outbox| core.resend_lost(outbox)).await {
+            let put_right = move |outbox: &mut Outbox| core.date_anew(outbox).and_then(|()| core.resend_lost(outbox));
+            if let Err(error) = self.core.outbox_blocking(put_right).await {
                 tracing::error!(%error, "the outbox can't be written");
             }
             self.queue.link_up();

@@ -7,6 +7,8 @@ use gangway_domain::{
 };
 use rusqlite::{Row, Transaction, params};
 
+use crate::sync::venue_clock::Misdated;
+
 use super::{
     CommandState, OutboxError, Outcome, Unanswered, places,
     queue::Waiting,
@@ -71,6 +73,39 @@ impl Outbox {
             });
         }
         Ok(commands)
+    }
+
+    /// Dates anew what was tapped since the start by a clock that did not know how late it was, and was never sent: it
+    /// happened as much later as the server says (`sync.md` rule 22). A moment that whoever tapped named stays. Says how
+    /// many there were.
+    ///
+    /// # Errors
+    /// The file can't be written; nothing is changed then.
+    pub fn date_anew(&mut self, misdated: Misdated) -> Result<usize, OutboxError> {
+        let Misdated { by_ms, before } = misdated;
+        let transaction = self.connection.transaction()?;
+        let found: Vec<(i64, String, i64, i64)> = transaction
+            .prepare(
+                "SELECT number, occurred_at, tapped_at, stored_at FROM commands
+                 WHERE number > ?1 AND state = 'pending' AND sent_at IS NULL AND tapped_at < ?2",
+            )?
+            .query_map(params![self.last_of_before, before.0], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        for (number, said, tapped_at, stored_at) in &found {
+            let (tapped, later) = (VenueTime(*tapped_at), VenueTime(*tapped_at).plus(by_ms));
+            let occurred_at = if *said == tapped.to_iso() { later.to_iso() } else { said.clone() };
+            // One that was on its way to the disk when the server was heard was stored by the right time.
+            let stored_at = later.0.max(if *stored_at < before.0 { stored_at + by_ms } else { *stored_at });
+            transaction
+                .prepare_cached(
+                    "UPDATE commands SET occurred_at = ?2, tapped_at = ?3, stored_at = ?4 WHERE number = ?1",
+                )?
+                .execute(params![number, occurred_at, later.0, stored_at])?;
+        }
+        transaction.commit()?;
+        Ok(found.len())
     }
 
     /// These commands are on their way.

@@ -19,6 +19,8 @@ pub struct Outbox {
     device: DeviceId,
     /// How often answered commands went back to the unanswered since the start.
     pub(super) resends: u64,
+    /// The last command that was there at the start.
+    pub(super) last_of_before: i64,
 }
 
 /// The keys of a command as JSON arrays, for the file.
@@ -52,7 +54,9 @@ impl Outbox {
     pub fn open(path: &Path, fresh_device: Uuid) -> Result<Self, OutboxError> {
         let connection = schema::open(path, fresh_device)?;
         let device: String = connection.query_row("SELECT id FROM device", [], |row| row.get(0))?;
-        Ok(Self { connection, device: DeviceId(device), resends: 0 })
+        let last_of_before =
+            connection.query_row("SELECT coalesce(max(number), 0) FROM commands", [], |row| row.get(0))?;
+        Ok(Self { connection, device: DeviceId(device), resends: 0, last_of_before })
     }
 
     /// Which desk this is: made once, with the file.

@@ -37,6 +37,19 @@ pub struct VenueClock {
     unsaid_step_ms: Millis,
     /// How far, at least, the wall clock was behind at the start without anybody having been told.
     unsaid_behind_ms: Option<Millis>,
+    /// It goes on from what was known to be past, and the server has not said how late it is.
+    is_guessed: bool,
+    /// What was dated by the guess is to be dated anew.
+    misdated: Option<Misdated>,
+}
+
+/// Moments that were named while nobody knew how late it was: too early, all by as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misdated {
+    /// How much later they were.
+    pub by_ms: Millis,
+    /// They are before this one; those that are not were named since.
+    pub before: VenueTime,
 }
 
 impl VenueClock {
@@ -52,11 +65,14 @@ impl VenueClock {
             wall_ahead_ms: 0,
             unsaid_step_ms: 0,
             unsaid_behind_ms: None,
+            is_guessed: false,
+            misdated: None,
         }
     }
 
     /// `known` is past: a wall clock that says less was set back while nobody looked, by at least the difference.
-    /// Venue time goes on from there; how much later it is, nobody knows before the server says. A clock that was set
+    /// Venue time goes on from there; how much later it is, nobody knows before the server says: then what was tapped
+    /// meanwhile is [`Misdated`]. A clock that was set
     /// ahead meanwhile can't be told from time that went by: what is tapped by it says so of itself when the server
     /// moves it to now and flags it (`sync.md` rule 13).
     pub fn not_before(&mut self, known: VenueTime, mono_ms: u64) {
@@ -66,6 +82,7 @@ impl VenueClock {
         }
         if behind_ms > STEP_MS {
             self.unsaid_behind_ms = Some(behind_ms);
+            self.is_guessed = true;
         }
     }
 
@@ -154,8 +171,24 @@ impl VenueClock {
         if self.uncertainty_ms.is_some_and(|known| known < half_ms) {
             return;
         }
-        self.offset_ms = server.since(self.desk_at(asked_ms + half_ms));
+        let before = self.at(came_ms);
+        let offset_ms = server.since(self.desk_at(asked_ms + half_ms));
+        let by_ms = offset_ms.saturating_sub(self.offset_ms);
+        if std::mem::take(&mut self.is_guessed) && by_ms > STEP_MS {
+            self.misdated = Some(Misdated { by_ms, before });
+        }
+        self.offset_ms = offset_ms;
         self.uncertainty_ms = Some(half_ms);
+    }
+
+    /// What was tapped under a guess that the server has put right, until it is dated anew.
+    pub fn misdated(&self) -> Option<Misdated> {
+        self.misdated
+    }
+
+    /// It is dated anew.
+    pub fn dated_anew(&mut self) {
+        self.misdated = None;
     }
 
     /// The server said `server` some unknown, short time before `came_ms`: the offset is at least that.
@@ -247,6 +280,23 @@ mod tests {
         assert_eq!((clock.unsaid_behind_ms(), clock.unsaid_step_ms()), (None, None));
         clock.not_before(VenueTime(8_000_000), 1_500);
         assert_eq!(clock.at(1_500), VenueTime(9_001_000), "what is not later moves nothing");
+    }
+
+    #[test]
+    fn what_was_dated_by_a_guess_is_known_to_be_wrong_when_the_server_is_first_heard() {
+        let mut clock = VenueClock::new(VenueTime(1_000_000), 500, 0);
+        clock.not_before(VenueTime(9_000_000), 500);
+        assert_eq!(clock.misdated(), None, "nobody knows yet");
+        clock.answered(VenueTime(50_000_020), 1_500, 1_540);
+        assert_eq!(clock.misdated(), Some(Misdated { by_ms: 40_999_000, before: VenueTime(9_001_040) }));
+        clock.dated_anew();
+        clock.ask_anew();
+        clock.answered(VenueTime(90_000_000), 2_500, 2_500);
+        assert_eq!(clock.misdated(), None, "from then on it is the server's");
+        let mut right = VenueClock::new(VenueTime(1_000_000), 500, 0);
+        right.not_before(VenueTime(999_000), 500);
+        right.answered(VenueTime(50_000_020), 1_500, 1_540);
+        assert_eq!(right.misdated(), None, "a clock that nobody doubted is not put right behind people's backs");
     }
 
     #[test]

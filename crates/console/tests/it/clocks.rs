@@ -97,6 +97,73 @@ async fn a_desk_that_starts_without_a_link_under_a_clock_set_back_goes_on_from_w
     assert!(steps(&venue)[0].contains("behind"), "{:?}", steps(&venue));
 }
 
+const DAY_MS: i64 = 86_400_000;
+
+/// A desk on a machine whose clock says so much more than the venue's did at the begin of the test.
+fn desk_of_day(folder: tempfile::TempDir, venue: &FakeVenue, ms: i64) -> Desk {
+    let clock = TestClock::default();
+    clock.set(ms);
+    Desk { console: open_with_clock(folder.path(), venue, &clock).expect("a console"), folder }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_that_was_off_for_over_thirty_days_and_starts_under_a_clock_set_back_loses_nothing_and_sells_today() {
+    let (venue, hour) = FakeVenue::with_hour();
+    venue.state().raises_attention = true;
+    let Desk { folder, console } = Desk::live(&venue).await;
+    console.shutdown().await;
+    venue.set_online(false);
+    let desk = desk_of_day(folder, &venue, 0);
+    let old = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    // Twelve days later it was on for a while, and its clock was right.
+    let desk = desk_of_day(folder, &venue, 12 * DAY_MS);
+    let young = desk.execute(&checkin("B-2", &hour)).await.expect("taken").command_id;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    // Thirty-three days later the battery is empty.
+    let later = venue.state().now.plus(33 * DAY_MS);
+    venue.state().now = later;
+    let desk = desk_of_day(folder, &venue, -TWENTY_YEARS_MS);
+    let today = desk.execute(&checkin("B-3", &hour)).await.expect("taken").command_id;
+    let guessed = tapped_at(&desk, &today);
+    let named = json!(VenueTime::from_iso("2020-01-01T00:00:00.000Z").expect("a moment").to_iso());
+    let mut request = gangway_console::ExecuteRequest::of(&checkin("B-4", &hour)).expect("a command");
+    request.occurred_at = named.as_str().map(str::to_owned);
+    let named = desk.console.execute(request).await.expect("taken").command_id;
+    tokio::time::sleep(std::time::Duration::from_secs(600)).await;
+    assert_eq!(desk.bands().len(), 4, "all show meanwhile");
+    venue.set_online(true);
+    let mut fates = Vec::new();
+    for id in [&old, &young, &today, &named] {
+        let fate = desk.console.settled(id, std::time::Duration::from_secs(60)).await.expect("an outcome");
+        fates.push(fate.rejection.map(|rejection| rejection["code"].clone()));
+    }
+    let too_old = Some(json!("too_old"));
+    assert_eq!(fates, [too_old.clone(), None, None, too_old], "by the server's time, and as whoever tapped said");
+    let mut bands = desk.bands();
+    bands.sort();
+    assert_eq!(bands, ["B-2", "B-3"]);
+    // What was tapped ten minutes ago says so, with its place on disk.
+    let off_ms = venue.state().now.since(tapped_at(&desk, &today));
+    assert!((590_000..700_000).contains(&off_ms), "{off_ms} ms");
+    assert!(tapped_at(&desk, &today).since(guessed) > 20 * DAY_MS);
+    let fate = desk.console.fate(&today).expect("read").expect("kept");
+    assert!(fate.tapped_at <= fate.stored_at && Some(&fate.stored_at) <= fate.sent_at.as_ref(), "{fate:?}");
+    until("each refusal is on the list", || {
+        let entries = desk.data(&["attention"]);
+        let of = |id: &str| entries.as_array().into_iter().flatten().any(|entry| entry["commandId"] == *id);
+        of(&old) && of(&named)
+    })
+    .await;
+    let entries = desk.data(&["attention"]);
+    let entry = entries.as_array().into_iter().flatten().find(|entry| entry["commandId"] == *old).expect("an entry");
+    assert_eq!((&entry["rejection"]["code"], &entry["money"]), (&json!("too_old"), &json!(12.5)), "{entry}");
+    assert!(entry["choices"].as_array().is_some_and(|choices| choices.contains(&json!("redo"))), "{entry}");
+    assert!(steps(&venue)[0].contains("behind"), "and somebody is told of the clock: {:?}", steps(&venue));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_set_while_a_desk_ran_is_still_known_to_be_wrong_after_a_restart_without_a_link() {
     for by_ms in [86_400_000, -86_400_000] {

@@ -12,7 +12,7 @@ use gangway_console::net::{
     Connection, EventsAfter, EventsAnswer, Inbox, LeaseCall, Lent, LinkError, Realtime, Rest, RestError, Signal,
     SnapshotChunks,
 };
-use gangway_console::sync::message::EventsPage;
+use gangway_console::{outbox::KEPT_MS, sync::message::EventsPage};
 use gangway_domain::{
     attention,
     command::Command,
@@ -246,7 +246,11 @@ impl State {
         let device_id = place.as_ref().and_then(|id| self.venue.place(id)).map(|row| row.device_id.clone());
         let (late, force, place) = (*late, force.clone(), place.clone());
         let context = Context { late, force, place, device_id, happened, ..Context::new(command_id, moment) };
-        match decide(&self.venue, &command, &context) {
+        let decided = match self.now.since(*occurred_at) > KEPT_MS {
+            true => Err(Rejection::TooOld),
+            false => decide(&self.venue, &command, &context),
+        };
+        match decided {
             Ok(decision) => {
                 let seqs = self.log_unit(&decision.events, id);
                 json!({ "commandId": id, "outcome": "accepted", "seqs": seqs, "result": null })
