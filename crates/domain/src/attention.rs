@@ -73,7 +73,7 @@ pub struct AttentionRow {
     pub flags: Vec<Flag>,
     /// What it means in money: what the desk took and the books don't have; of another price, the difference.
     pub money_minor: MinorUnits,
-    /// What it means in credit.
+    /// What it means in credit; of another time value, the difference.
     pub credit_ms: Millis,
     /// In words, where a desk says it.
     pub message: Option<String>,
@@ -151,14 +151,19 @@ pub fn of_flags(venue: &Venue, tapped: Tapped<'_>, flags: &[Flag]) -> Option<Att
         return None;
     }
     let priced_otherwise = flags.iter().any(|flag| matches!(flag, Flag::PriceChanged { .. }));
-    let money_minor = match tapped.command {
+    let worth = match tapped.command {
         Some(command) if priced_otherwise => {
-            let then = worth(venue, command, &tapped.context.catalogue).money_minor;
-            MinorUnits(then.0 - worth(venue, command, &Catalogue::Now).money_minor.0)
+            let (then, now) =
+                (worth(venue, command, &tapped.context.catalogue), worth(venue, command, &Catalogue::Now));
+            Worth {
+                money_minor: MinorUnits(then.money_minor.0 - now.money_minor.0),
+                credit_ms: then.credit_ms - now.credit_ms,
+            }
         }
-        _ => MinorUnits(0),
+        _ => Worth::default(),
     };
-    Some(AttentionRow { flags, money_minor, ..entry(tapped, AttentionKind::Flagged) })
+    let Worth { money_minor, credit_ms } = worth;
+    Some(AttentionRow { flags, money_minor, credit_ms, ..entry(tapped, AttentionKind::Flagged) })
 }
 
 fn is_for_a_person(flag: &Flag) -> bool {

@@ -139,6 +139,87 @@ async fn the_money_of_a_refused_sale_is_recorded() {
     assert_eq!(desk.data(&["attention"]), json!([]));
 }
 
+/// A sale of 30 lines, with something of so many bytes beside it that this version does not know.
+fn large_sale(hour: &str, beside: usize) -> Value {
+    let band = |n: usize| format!("{}{n:02}", "\u{2070e}".repeat(62));
+    let lines: Vec<_> = (0..30).map(|n| json!({ "barcodeId": band(n), "productId": hour, "quantity": 1 })).collect();
+    json!({ "type": "sale.create", "lines": lines, "remark": "x".repeat(beside) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_sale_is_kept_in_its_entry_and_done_again_and_one_that_was_not_kept_is_not_offered() {
+    let (venue, hour) = FakeVenue::with_hour();
+    venue.state().raises_attention = true;
+    let mut socks = product("Socks", 2.0, None);
+    socks["product"]["required"] = json!(true);
+    venue.execute(&socks);
+    let desk = Desk::live(&venue).await;
+    offline(&desk, &venue).await;
+    let (kept, lost) = (large_sale(&hour, 0), large_sale(&hour, 16 << 10));
+    assert!(kept.to_string().len() > 9 << 10);
+    for sale in [&kept, &lost] {
+        desk.execute(sale).await.expect("taken");
+    }
+    let insist = |on: bool| json!({ "type": "settings.update", "changes": { "requiredProductsEnforced": on } });
+    venue.execute(&insist(true));
+    online(&desk, &venue).await;
+    until("both are on the list", || desk.status()["attention"] == 2).await;
+    let entries = desk.data(&["attention"]);
+    let entries = entries.as_array().expect("entries");
+    let of = |choices: Value| entries.iter().find(|entry| entry["choices"] == choices).expect("an entry");
+    let whole = of(json!(["redo", "correct", "dismiss"]));
+    assert_eq!(whole["command"]["lines"], kept["lines"], "every line of it");
+    let trimmed = of(json!(["correct", "dismiss"]));
+    assert_eq!(trimmed["command"], json!({ "type": "sale.create" }));
+    assert_eq!((&trimmed["money"], &whole["money"]), (&json!(375), &json!(375)));
+    let (whole, trimmed) = (whole["id"].as_str().expect("an id"), trimmed["id"].as_str().expect("an id"));
+    let refused = settle(&desk.console, trimmed, AttentionAction::Redo, "").await;
+    assert_eq!(refused.expect_err("there is nothing to do again"), "invalid_request");
+    venue.execute(&insist(false));
+    until("it is known", || desk.data(&["systemSettings"])["requiredProductsEnforced"] == json!(false)).await;
+    settle(&desk.console, whole, AttentionAction::Redo, "").await.expect("done again");
+    assert_eq!(desk.bands().len(), 30);
+    online(&desk, &venue).await;
+    assert_eq!((desk.bands().len(), desk.status()["attention"].clone()), (30, json!(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_play_whose_place_is_gone_is_not_done_again_and_its_entry_stays() {
+    let (venue, hour) = FakeVenue::with_hour();
+    venue.state().raises_attention = true;
+    venue.execute(&json!({ "type": "settings.update", "changes": { "capacityPolicy": "strict" } }));
+    venue.execute(&checkin("B-1", &hour));
+    let desk = Desk::live(&venue).await;
+    venue.state().lend(&desk.sync_status().device.id, &["p-1"]);
+    until("it has the place", || {
+        venue.heartbeat();
+        desk.status()["places"]["held"] == 1
+            && venue.state().lease_calls.last().is_some_and(|call| call.held.len() == 1)
+    })
+    .await;
+    offline(&desk, &venue).await;
+    desk.execute(&session("play", "B-1")).await.expect("taken");
+    venue.execute(&session("end", "B-1"));
+    online(&desk, &venue).await;
+    until("it is on the list", || desk.status()["attention"] == 1).await;
+    venue.execute(&checkin("B-1", &hour));
+    until("it is sold again", || desk.bands() == ["B-1"]).await;
+    until("the place is free again", || desk.status()["places"] == json!({ "held": 1, "spent": 0 })).await;
+    // Somebody else works on the file: the place that was read a moment before can't be taken any more.
+    let file = rusqlite::Connection::open(desk.folder.path().join("outbox.sqlite")).expect("the outbox");
+    file.execute_batch("CREATE TRIGGER held BEFORE DELETE ON places BEGIN SELECT RAISE(IGNORE); END").expect("held");
+    let (id, before) = (entry_id(&desk), desk.data(&["commands"]));
+    let refused = settle(&desk.console, &id, AttentionAction::Redo, "").await;
+    assert_eq!(refused.expect_err("no place, no GO"), "disk");
+    assert_eq!(desk.data(&["playerSession", "B-1"])["isActive"], json!(false), "nobody is shown as inside");
+    assert_eq!(desk.data(&["commands"]), before, "nothing was queued");
+    assert_eq!(entry_id(&desk), id, "and it is still to be done");
+    file.execute_batch("DROP TRIGGER held").expect("dropped");
+    settle(&desk.console, &id, AttentionAction::Redo, "").await.expect("done again");
+    assert_eq!(desk.data(&["playerSession", "B-1"])["isActive"], json!(true));
+    assert_eq!(desk.status()["places"], json!({ "held": 1, "spent": 1 }), "on its place");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_desk_puts_on_the_list_itself_shows_at_once() {
     let (venue, _) = FakeVenue::with_hour();

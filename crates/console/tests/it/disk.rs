@@ -2,6 +2,7 @@
 //! starts over with less than there was.
 
 use std::{
+    collections::HashMap,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -279,31 +280,105 @@ async fn a_start_where_nothing_can_be_written_is_refused_and_everything_is_there
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
+/// A desk whose outbox waits at the next sync until the test says go, and whether it does.
+fn desk_on_a_slow_disk(venue: &FakeVenue) -> (Desk, Disk, Arc<AtomicBool>, mpsc::Sender<()>) {
     install();
-    let (venue, hour) = FakeVenue::with_hour();
     let folder = tempfile::tempdir().expect("a folder");
     let (is_slow, (go, gate)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
     let (slow, gate) = (is_slow.clone(), Mutex::new(gate));
-    let _disk = Disk::new(folder.path(), move |operation, path| {
-        let is_outbox = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("outbox"));
-        if operation == Operation::Sync && is_outbox && slow.swap(false, Ordering::SeqCst) {
+    // A disk of its own, so that nothing else waits with it.
+    let disk = Disk::new(&folder.path().join("outbox.sqlite-wal"), move |operation, _| {
+        if operation == Operation::Sync && slow.swap(false, Ordering::SeqCst) {
             // Until the test has seen enough.
             let _ = gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
         }
         Verdict::Done
     });
-    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    let desk = Desk { console: open_in(folder.path(), venue).expect("a console"), folder };
+    (desk, disk, is_slow, go)
+}
+
+/// Taps, and does not wait for it.
+fn tap(desk: &Desk, command: &serde_json::Value) -> tokio::task::JoinHandle<String> {
+    let request = gangway_console::ExecuteRequest::of(command).expect("a command");
+    let console = desk.console.clone();
+    tokio::spawn(async move { console.execute(request).await.expect("taken").command_id })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_that_waits_for_the_disk_is_sent_as_it_was_shown_when_it_was_tapped() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, _disk, is_slow, go) = desk_on_a_slow_disk(&venue);
+    desk.until_live().await;
+    is_slow.store(true, Ordering::SeqCst);
+    let first = tap(&desk, &checkin("B-1", &hour));
+    // The test's time stands still while the disk works.
+    while is_slow.load(Ordering::SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    let second = tap(&desk, &checkin("B-2", &hour));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let dearer = json!({ "price": 20, "timeValueSeconds": 1_800 });
+    venue.execute(&json!({ "type": "product.update", "productId": hour, "changes": dearer }));
+    while desk.data(&["products"])[0]["price"] != json!(20) {
+        tokio::task::yield_now().await;
+    }
+    assert!(!second.is_finished(), "it waits for the disk");
+    go.send(()).expect("somebody waits");
+    let ids = [first.await.expect("no panic"), second.await.expect("no panic")];
+    for id in &ids {
+        desk.console.settled(id, Duration::from_secs(60)).await.expect("settled");
+    }
+    let shown = shown(&venue, &hour);
+    assert_eq!(shown[&ids[1]], (json!(1_250), json!(3_600_000)), "what the guest was told, not what was current");
+    assert_eq!(shown[&ids[0]], (json!(1_250), json!(3_600_000)));
+}
+
+/// Price and time of the product as each command that was sent says that it was shown.
+fn shown(venue: &FakeVenue, product: &str) -> HashMap<String, (serde_json::Value, serde_json::Value)> {
+    let bodies = venue.state().bodies.clone();
+    let bodies = bodies.iter().map(|body| serde_json::from_str::<serde_json::Value>(body).expect("JSON"));
+    let commands = bodies.flat_map(|body| body["commands"].as_array().expect("commands").clone());
+    let of = |command: serde_json::Value| {
+        let row = &command["shown"][product];
+        (
+            command["commandId"].as_str().expect("an id").to_owned(),
+            (row["priceMinor"].clone(), row["timeValueMs"].clone()),
+        )
+    };
+    commands.map(of).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_that_waits_for_a_link_is_sent_as_it_was_shown_when_it_was_tapped() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, _disk, _) = desk_on_a_disk(&venue).await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    venue.execute(&json!({ "type": "product.update", "productId": hour, "changes": { "price": 20 } }));
+    // Nothing is sent before the new price is here.
+    venue.state().undecided = true;
+    venue.set_online(true);
+    until("the price is known", || desk.data(&["products"])[0]["price"] == json!(20)).await;
+    let desk = desk.restart(&venue).await;
+    venue.state().bodies.clear();
+    venue.state().undecided = false;
+    desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
+    assert_eq!(shown(&venue, &hour)[&id], (json!(1_250), json!(3_600_000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, _disk, is_slow, go) = desk_on_a_slow_disk(&venue);
     desk.until_live().await;
     venue.execute(&checkin("B-1", &hour));
     until("it shows", || desk.bands() == ["B-1"]).await;
     is_slow.store(true, Ordering::SeqCst);
-    let request = gangway_console::ExecuteRequest::of(&session("play", "B-1")).expect("a command");
-    let tap = tokio::spawn({
-        let console = desk.console.clone();
-        async move { console.execute(request).await }
-    });
+    let tap = tap(&desk, &session("play", "B-1"));
     // The test's time stands still while the disk works.
     while is_slow.load(Ordering::SeqCst) {
         tokio::task::yield_now().await;
@@ -311,5 +386,5 @@ async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
     assert!(!tap.is_finished(), "nothing is said before it is on disk");
     assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "waiting", "questions are answered meanwhile");
     go.send(()).expect("somebody waits");
-    tap.await.expect("no panic").expect("taken");
+    tap.await.expect("taken");
 }

@@ -265,6 +265,80 @@ fn money_of_a_refused_sale_can_be_recorded_once() {
     assert_eq!(bench.venue.corrections().count(), 0, "it ages out of the sync set like the rest of its day");
 }
 
+/// The entry of this command, refused.
+fn refused(bench: &Bench, text: &str) -> attention::AttentionRow {
+    let (wire, command) = (serde_json::from_str(text).expect("JSON"), Command::parse(text).expect("a command"));
+    let context = Context::new(CommandId(uuid::Uuid::from_u128(7_100)), START);
+    let (occurred_at, arrived) = (Some(START), START);
+    let tapped = Tapped { wire: Some(&wire), command: Some(&command), context: &context, occurred_at, arrived };
+    attention::of_rejection(&bench.venue, tapped, &Rejection::TooOld)
+}
+
+/// A sale of as many lines as one may have, each on a band whose name takes as much room as one can.
+fn largest_sale(bench: &Bench) -> serde_json::Value {
+    let (hour, wide) = (bench.product("Hour").id, "\u{2070e}".repeat(62));
+    let lines: Vec<_> = (0..crate::command::LINES_MAX)
+        .map(|n| json!({ "barcodeId": format!("{wide}{n:02}"), "productId": hour, "quantity": 999 }))
+        .collect();
+    json!({ "type": "sale.create", "lines": lines, "payment": "\u{2070e}".repeat(crate::command::NAME_MAX_CHARS) })
+}
+
+#[test]
+fn the_largest_sale_is_kept_whole_in_its_entry_and_can_be_done_again() {
+    let bench = Bench::new();
+    let sale = largest_sale(&bench);
+    assert!(sale.to_string().len() > 10 << 10, "it is large: {}", sale.to_string().len());
+    let entry = refused(&bench, &sale.to_string());
+    assert_eq!(entry.command.as_ref(), Some(&sale), "nothing of it is missing");
+    assert_eq!(entry.choices(), [AttentionAction::Redo, AttentionAction::Correct, AttentionAction::Dismiss]);
+    assert_eq!((entry.money_minor.0, entry.credit_ms), (30 * 999 * 1_250, 30 * 999 * 60 * MINUTE));
+    let again = Command::parse(&entry.command.expect("kept").to_string()).expect("what is offered can be done");
+    assert_eq!(Ok(again), Command::parse(&sale.to_string()));
+}
+
+#[test]
+fn what_an_entry_has_no_room_for_is_not_offered_to_be_done_again_and_its_money_is_known() {
+    let bench = Bench::new();
+    let mut sale = largest_sale(&bench);
+    // What a newer desk says beside it, up to the last byte that an entry holds.
+    sale["remark"] = json!("");
+    sale["remark"] = json!("x".repeat((16 << 10) - sale.to_string().len()));
+    assert_eq!(refused(&bench, &sale.to_string()).choices()[0], AttentionAction::Redo);
+    sale["remark"] = json!(format!("{}x", sale["remark"].as_str().expect("text")));
+    let entry = refused(&bench, &sale.to_string());
+    assert_eq!(entry.command, Some(json!({ "type": "sale.create" })), "what it was");
+    assert_eq!(entry.choices(), [AttentionAction::Correct, AttentionAction::Dismiss]);
+    assert_eq!(entry.money_minor.0, 30 * 999 * 1_250, "what it means was known before");
+    let unreadable = attention::AttentionRow { command: Some(json!({ "type": "session.levitate" })), ..entry };
+    assert_eq!(unreadable.choices(), [AttentionAction::Correct, AttentionAction::Dismiss], "what nobody understands");
+}
+
+#[test]
+fn a_sale_at_another_time_value_is_flagged_and_says_how_much_time_it_means() {
+    let mut bench = Bench::new();
+    let old = bench.product("Hour");
+    bench.ok(
+        1,
+        &format!(r#"{{"type":"product.update","productId":"{}","changes":{{"timeValueSeconds":1800}}}}"#, old.id),
+    );
+    assert_eq!(bench.product("Hour").price_minor, old.price_minor, "the price is the same");
+    let text =
+        format!(r#"{{"type":"session.checkin","barcodeId":"B-1","products":[{{"id":"{}","quantity":2}}]}}"#, old.id);
+    let (wire, sale) = (serde_json::from_str(&text).expect("JSON"), Command::parse(&text).expect("a command"));
+    let catalogue = Catalogue::AsOf(BTreeMap::from([(old.id.clone(), Some(old.clone()))]));
+    let id = CommandId(uuid::Uuid::from_u128(7_200));
+    let context = Context { catalogue, ..Context::new(id, START.plus(2 * MINUTE)) };
+    let decision = bench.run_in(&context, &sale).expect("never refused for that");
+    assert_eq!(decision.flags, [Flag::PriceChanged { product_id: old.id.clone() }]);
+    assert_eq!(bench.session("B-1").credit_ms, 120 * MINUTE, "what the guest was told");
+    let (occurred_at, arrived) = (Some(START), START.plus(2 * MINUTE));
+    let tapped = Tapped { wire: Some(&wire), command: Some(&sale), context: &context, occurred_at, arrived };
+    let entry = attention::of_flags(&bench.venue, tapped, &decision.flags).expect("somebody is told");
+    assert_eq!((entry.money_minor.0, entry.credit_ms), (0, 60 * MINUTE));
+    // As it is sold today nobody need know.
+    assert_eq!(bench.run_at(START.plus(3 * MINUTE), &sale, Catalogue::Now).expect("sold").flags, []);
+}
+
 #[test]
 fn an_entry_is_closed_with_a_reason_only() {
     let text = |fields: &str| format!(r#"{{"type":"attention.resolve","entryId":"e",{fields}}}"#);

@@ -88,7 +88,8 @@ export const letters = {
     body_too_large: "it was too much at once",
   },
   flag: {
-    priceChanged: "The price had changed when it arrived. It was sold at the price that the desk showed.",
+    priceChanged:
+      "The price or the time of the product had changed when it arrived. It was sold as the desk showed it.",
     productRemoved: "The product had been removed when it arrived. The sale stands.",
     catalogueUnknown: "Which prices the desk had seen is not known. It was sold at those of that moment.",
     timeClamped: "The desk's time for it can't be right. The venue counts it {{when}}.",

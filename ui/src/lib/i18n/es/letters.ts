@@ -89,7 +89,8 @@ export const letters: typeof source = {
     body_too_large: "era demasiado de una vez",
   },
   flag: {
-    priceChanged: "El precio había cambiado cuando llegó. Se vendió al precio que mostraba el puesto.",
+    priceChanged:
+      "El precio o el tiempo del producto había cambiado cuando llegó. Se vendió como lo mostraba el puesto.",
     productRemoved: "El producto se había quitado cuando llegó. La venta sigue en pie.",
     catalogueUnknown: "No se sabe qué precios había visto el puesto. Se vendió a los de ese momento.",
     timeClamped: "La hora que dio el puesto no puede ser. El parque lo cuenta {{when}}.",
