@@ -140,7 +140,7 @@ impl Floor {
     pub fn with(setups: Vec<Setup<'_>>) -> Self {
         let server_folder = TempDir::new().expect("a folder");
         let server_target = Target::new();
-        let server = serve(server_folder.path(), &server_target);
+        let server = serve(server_folder.path(), &Launch::plain().as_target(&server_target));
         let hour = server.product("Hour", 12.5, Some(3600));
         let ledger = Ledger::new();
         ledger.product(&hour);
@@ -200,8 +200,17 @@ impl Floor {
 
     /// Starts the server again on its folder, and leads the links there.
     pub fn restart_server(&mut self) {
+        self.launch_server(&Launch::plain());
+    }
+
+    /// As [`Floor::restart_server`], with the wall clock that `clock` shows.
+    pub fn restart_server_under(&mut self, clock: &FakeClock) {
+        self.launch_server(&Launch::plain().with_clock(clock));
+    }
+
+    fn launch_server(&mut self, launch: &Launch) {
         self.server.kill();
-        self.server = serve(self.server_folder.path(), &self.server_target);
+        self.server = serve(self.server_folder.path(), &launch.clone().as_target(&self.server_target));
         for desk in &self.desks {
             desk.link.lead_to(self.server.address());
         }
@@ -228,9 +237,8 @@ impl Floor {
     }
 }
 
-fn serve(folder: &Path, target: &Target) -> ServerProcess {
-    let launch = Launch::plain().as_target(target);
-    ServerProcess::launch(folder, "127.0.0.1:0", &["--insecure-open"], &launch).expect("it starts")
+fn serve(folder: &Path, launch: &Launch) -> ServerProcess {
+    ServerProcess::launch(folder, "127.0.0.1:0", &["--insecure-open"], launch).expect("it starts")
 }
 
 pub fn gate(verb: &str, band: &str) -> Value {

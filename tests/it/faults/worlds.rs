@@ -19,6 +19,7 @@ cells! { "worlds",
     wall_clock_is_a_day_behind => || wrong_clock(-86_400),
     wall_clock_steps_while_it_runs => stepping_clock,
     wall_clock_is_far_back_at_a_start_without_the_server => start_far_back,
+    wall_clock_is_far_back_after_more_than_a_month_off => month_off,
     disk_is_full => full_disk,
     disk_can_not_be_written_to_at_a_start => locked_disk,
     cache_is_cut_short => || damaged_cache(cut_short),
@@ -140,6 +141,42 @@ fn start_far_back() -> Ran {
     let entries = floor.desks[1].console.query(&["attention"]);
     let said = entries.as_array().into_iter().flatten().any(|entry| entry["code"] == "desk_clock_behind");
     assert!(said, "somebody is told: {entries}");
+    Ran::Whole
+}
+
+const OVER_A_MONTH_S: i64 = 33 * 86_400;
+
+/// What was tapped before the month is too old for its outcome to be certain, and said so; what is sold today, by a desk
+/// that does not know what day it is, is sold today.
+fn month_off() -> Ran {
+    let (clock, servers) = match (FakeClock::ahead_by(0), FakeClock::ahead_by(OVER_A_MONTH_S)) {
+        (Ok(clock), Ok(servers)) => (clock, servers),
+        (Err(why), _) | (_, Err(why)) => return Ran::Skipped(why),
+    };
+    let mut floor = Floor::with(vec![Setup { clock: Some(&clock), ..Setup::default() }, Setup::default()]);
+    floor.server.kill();
+    floor.desks[0].notices();
+    let old_band = floor.band();
+    let sale = floor.checkin(&old_band, 1);
+    let old = floor.acknowledged(0, &sale);
+    floor.desks[0].console.kill();
+    clock.set(-TWENTY_YEARS_S);
+    floor.desks[0].restart();
+    let today = floor.sell_and_board(0);
+    floor.restart_server_under(&servers);
+    for desk in &mut floor.desks {
+        desk.comes_back();
+        desk.sees(&today, "playing");
+    }
+    let fate = floor.settled(0, &old);
+    assert_eq!((&fate["state"], &fate["rejection"]["code"]), (&json!("rejected"), &json!("too_old")), "{fate}");
+    let audit = floor.check();
+    assert_eq!(audit.rejected.len(), 1, "{audit}");
+    same_moments(&floor);
+    let entries = floor.desks[1].console.query(&["attention"]);
+    let of = |field: &str, value: &Value| entries.as_array().into_iter().flatten().any(|entry| entry[field] == *value);
+    assert!(of("commandId", &json!(old)), "every desk has it on its list: {entries}");
+    assert!(of("code", &json!("desk_clock_behind")), "somebody is told of the clock: {entries}");
     Ran::Whole
 }
 
