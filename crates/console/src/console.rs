@@ -220,7 +220,7 @@ impl Console {
     pub fn query(&self, key: &QueryKey) -> Answer {
         let core = &self.inner.core;
         if key.topics() == [Topic::SyncStatus] {
-            let data = serde_json::to_value(core.status()).unwrap_or_default();
+            let data = serde_json::to_value(core.status_at_once()).unwrap_or_default();
             return Answer { data, freshness: core.view().freshness() };
         }
         if key.topics() == [Topic::Commands] {

@@ -5,7 +5,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
 };
 
 use gangway_domain::{
@@ -15,7 +15,10 @@ use gangway_domain::{
 };
 use gangway_plants::Plant;
 use serde_json::Value;
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{Notify, broadcast, mpsc, oneshot, watch},
+};
 
 use crate::{
     cache::{Cache, Contact},
@@ -281,7 +284,7 @@ impl Core {
         &self,
         work: impl FnOnce(&mut Outbox) -> Result<T, OutboxError>,
     ) -> Result<T, OutboxError> {
-        with_open(&self.outbox, work)
+        waiting_for_disk(|| with_open(&self.outbox, work))
     }
 
     /// Works with the outbox where waiting for the disk holds nobody up.
@@ -361,18 +364,33 @@ impl Core {
         answer::compute(topic, view.venue.as_ref()?, &view.overlay, view.clock.at(self.clock.mono_ms()))
     }
 
-    /// Commands that do not show yet. It waits for the outbox, so the caller holds no lock.
-    fn pending(&self) -> u64 {
+    /// The status, with the commands counted that are not answered or do not show yet. It waits for the outbox, so the
+    /// caller holds no lock.
+    pub(crate) fn status(&self) -> SyncStatus {
         let at = self.view().held.as_ref().map(|held| held.position.clone());
-        let counted = self.with_outbox(|outbox| outbox.pending(at.as_ref()));
-        // A file that can't be read is no empty one.
-        counted.unwrap_or_else(|_| u64::try_from(self.view().overlay.len()).unwrap_or(u64::MAX))
+        let counted = self.with_outbox(|outbox| outbox.pending(at.as_ref())).ok();
+        self.status_with(counted)
     }
 
-    /// The status as it stands. It waits for the outbox, so the caller holds no lock.
-    pub(crate) fn status(&self) -> SyncStatus {
-        let pending = self.pending();
+    /// The status, for screens: a tap may hold the outbox for as long as the disk takes, and they go on. Whoever has it
+    /// says afterwards that the status moved.
+    pub(crate) fn status_at_once(&self) -> SyncStatus {
+        let at = self.view().held.as_ref().map(|held| held.position.clone());
+        let free = match self.outbox.try_lock() {
+            Ok(outbox) => Some(outbox),
+            Err(TryLockError::Poisoned(outbox)) => Some(outbox.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        let open = free.as_ref().and_then(|outbox| outbox.as_ref());
+        let counted = open.and_then(|outbox| outbox.pending(at.as_ref()).ok());
+        drop(free);
+        self.status_with(counted)
+    }
+
+    fn status_with(&self, counted: Option<u64>) -> SyncStatus {
         let view = self.view();
+        // A file that can't be read is no empty one.
+        let pending = counted.unwrap_or_else(|| u64::try_from(view.overlay.len()).unwrap_or(u64::MAX));
         let held = view.held.as_ref();
         let (metrics, drain) = {
             let desk = self.desk();
@@ -456,6 +474,15 @@ impl Core {
             }
             Err(error) => tracing::warn!(%error, "the cache file can't be checked"),
         }
+    }
+}
+
+/// Does what may wait for a disk. The other tasks of this thread go on elsewhere, where the runtime has threads for it.
+pub(crate) fn waiting_for_disk<T>(work: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        Ok(_) | Err(_) => work(),
     }
 }
 

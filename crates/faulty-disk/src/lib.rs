@@ -14,7 +14,8 @@ mod vfs;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use unsynced::Unsynced;
@@ -68,6 +69,17 @@ pub struct Disk {
 pub(crate) struct Shared {
     folder: PathBuf,
     state: Mutex<State>,
+    /// An operation that stood still may go on.
+    goes_on: Condvar,
+}
+
+/// An operation that takes as long as somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stall {
+    /// The next such operation on a file whose name begins so.
+    Ahead(Operation, &'static str),
+    /// It stands still.
+    Still,
 }
 
 pub(crate) struct State {
@@ -76,21 +88,20 @@ pub(crate) struct State {
     read_only: bool,
     operations: u64,
     unsynced: Unsynced,
+    stall: Option<Stall>,
 }
+
+/// A thread that waits for what stands still could otherwise hang the test that finds it.
+const STALL_AT_MOST: Duration = Duration::from_secs(20);
 
 static DISKS: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
 
 impl Disk {
     /// The disk at `folder`; `judge` says what becomes of each operation until the machine is dead.
     pub fn new(folder: &Path, judge: impl FnMut(Operation, &Path) -> Verdict + Send + 'static) -> Self {
-        let state = State {
-            judge: Box::new(judge),
-            dead: false,
-            read_only: false,
-            operations: 0,
-            unsynced: Unsynced::default(),
-        };
-        let shared = Arc::new(Shared { folder: folder.to_owned(), state: Mutex::new(state) });
+        let (judge, unsynced) = (Box::new(judge), Unsynced::default());
+        let state = Mutex::new(State { judge, dead: false, read_only: false, operations: 0, unsynced, stall: None });
+        let shared = Arc::new(Shared { folder: folder.to_owned(), state, goes_on: Condvar::new() });
         disks().push(shared.clone());
         Self { shared }
     }
@@ -98,6 +109,23 @@ impl Disk {
     /// How many operations there were.
     pub fn operations(&self) -> u64 {
         self.shared.lock().operations
+    }
+
+    /// The next `operation` on a file whose name begins with `file` stands still until [`Disk::go_on`], at most 20 s; what the
+    /// machine does on other files goes on.
+    pub fn stall_next(&self, operation: Operation, file: &'static str) {
+        self.shared.lock().stall = Some(Stall::Ahead(operation, file));
+    }
+
+    /// Whether an operation stands still.
+    pub fn is_stalled(&self) -> bool {
+        self.shared.lock().stall == Some(Stall::Still)
+    }
+
+    /// What stands still is done.
+    pub fn go_on(&self) {
+        self.shared.lock().stall = None;
+        self.shared.goes_on.notify_all();
     }
 
     /// The machine dies: nothing is written any more, whoever still has a file open.
@@ -132,6 +160,8 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         disks().retain(|disk| !Arc::ptr_eq(disk, &self.shared));
+        // A test that failed in between must not hang.
+        self.go_on();
     }
 }
 
@@ -150,6 +180,13 @@ impl Shared {
 
     pub(crate) fn judge(&self, operation: Operation, path: &Path) -> Verdict {
         let mut state = self.lock();
+        let stalls = matches!(state.stall, Some(Stall::Ahead(of, file)) if of == operation && is_named(path, file));
+        if stalls {
+            state.stall = Some(Stall::Still);
+            let still = |state: &mut State| state.stall == Some(Stall::Still);
+            let waited = self.goes_on.wait_timeout_while(state, STALL_AT_MOST, still);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         if state.dead {
             return Verdict::Dead;
         }
@@ -167,6 +204,10 @@ impl State {
     pub(crate) fn unsynced(&mut self) -> &mut Unsynced {
         &mut self.unsynced
     }
+}
+
+fn is_named(path: &Path, beginning: &str) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning))
 }
 
 fn disks() -> MutexGuard<'static, Vec<Arc<Shared>>> {

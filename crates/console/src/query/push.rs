@@ -118,8 +118,7 @@ fn push(core: &Core, with_status: bool) -> Pushed {
         (updates, since_us, status)
     };
     if status {
-        // No lock is held here: the status needs the outbox.
-        let status = serde_json::to_value(core.status()).unwrap_or_default();
+        let status = serde_json::to_value(core.status_at_once()).unwrap_or_default();
         updates.push(Update { topic: Topic::SyncStatus, op: Op::Set(Given::Data(status)) });
     }
     if updates.is_empty() {

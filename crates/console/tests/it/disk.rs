@@ -4,21 +4,17 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use gangway_console::{CommandState, OpenError};
+use gangway_console::{CommandState, OpenError, Push};
 use gangway_faulty_disk::{Disk, Mount, Operation, Verdict, install};
 use serde_json::json;
 
 use crate::support::{
     Desk, FakeVenue,
-    desk::open_in,
+    desk::{key, open_in},
     until,
     venue::{checkin, session},
 };
@@ -280,22 +276,13 @@ async fn a_start_where_nothing_can_be_written_is_refused_and_everything_is_there
     }
 }
 
-/// A desk whose outbox waits at the next sync until the test says go, and whether it does.
-fn desk_on_a_slow_disk(venue: &FakeVenue) -> (Desk, Disk, Arc<AtomicBool>, mpsc::Sender<()>) {
+/// A desk whose disk can be made to take long.
+fn desk_on_a_slow_disk(venue: &FakeVenue) -> (Desk, Disk) {
     install();
     let folder = tempfile::tempdir().expect("a folder");
-    let (is_slow, (go, gate)) = (Arc::new(AtomicBool::new(false)), mpsc::channel::<()>());
-    let (slow, gate) = (is_slow.clone(), Mutex::new(gate));
-    // A disk of its own, so that nothing else waits with it.
-    let disk = Disk::new(&folder.path().join("outbox.sqlite-wal"), move |operation, _| {
-        if operation == Operation::Sync && slow.swap(false, Ordering::SeqCst) {
-            // Until the test has seen enough.
-            let _ = gate.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        }
-        Verdict::Done
-    });
+    let disk = Disk::new(folder.path(), |_, _| Verdict::Done);
     let desk = Desk { console: open_in(folder.path(), venue).expect("a console"), folder };
-    (desk, disk, is_slow, go)
+    (desk, disk)
 }
 
 /// Taps, and does not wait for it.
@@ -308,12 +295,12 @@ fn tap(desk: &Desk, command: &serde_json::Value) -> tokio::task::JoinHandle<Stri
 #[tokio::test(start_paused = true)]
 async fn a_sale_that_waits_for_the_disk_is_sent_as_it_was_shown_when_it_was_tapped() {
     let (venue, hour) = FakeVenue::with_hour();
-    let (desk, _disk, is_slow, go) = desk_on_a_slow_disk(&venue);
+    let (desk, disk) = desk_on_a_slow_disk(&venue);
     desk.until_live().await;
-    is_slow.store(true, Ordering::SeqCst);
+    disk.stall_next(Operation::Sync, "outbox");
     let first = tap(&desk, &checkin("B-1", &hour));
     // The test's time stands still while the disk works.
-    while is_slow.load(Ordering::SeqCst) {
+    while !disk.is_stalled() {
         tokio::task::yield_now().await;
     }
     let second = tap(&desk, &checkin("B-2", &hour));
@@ -326,7 +313,7 @@ async fn a_sale_that_waits_for_the_disk_is_sent_as_it_was_shown_when_it_was_tapp
         tokio::task::yield_now().await;
     }
     assert!(!second.is_finished(), "it waits for the disk");
-    go.send(()).expect("somebody waits");
+    disk.go_on();
     let ids = [first.await.expect("no panic"), second.await.expect("no panic")];
     for id in &ids {
         desk.console.settled(id, Duration::from_secs(60)).await.expect("settled");
@@ -373,18 +360,28 @@ async fn a_sale_that_waits_for_a_link_is_sent_as_it_was_shown_when_it_was_tapped
 #[tokio::test(start_paused = true)]
 async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
     let (venue, hour) = FakeVenue::with_hour();
-    let (desk, _disk, is_slow, go) = desk_on_a_slow_disk(&venue);
+    let (desk, disk) = desk_on_a_slow_disk(&venue);
     desk.until_live().await;
     venue.execute(&checkin("B-1", &hour));
     until("it shows", || desk.bands() == ["B-1"]).await;
-    is_slow.store(true, Ordering::SeqCst);
+    desk.console.subscribe("page", vec![key(&["syncStatus"]), key(&["playerSession", "B-2"])]);
+    let mut pushes = desk.console.pushes();
+    disk.stall_next(Operation::Sync, "outbox");
     let tap = tap(&desk, &session("play", "B-1"));
     // The test's time stands still while the disk works.
-    while is_slow.load(Ordering::SeqCst) {
+    while !disk.is_stalled() {
         tokio::task::yield_now().await;
     }
     assert!(!tap.is_finished(), "nothing is said before it is on disk");
     assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "waiting", "questions are answered meanwhile");
-    go.send(()).expect("somebody waits");
+    venue.execute(&checkin("B-2", &hour));
+    let of_the_band = |push: &Push| push.updates.iter().any(|update| update.key == key(&["playerSession", "B-2"]));
+    while !pushes.try_recv().is_ok_and(|push| of_the_band(&push)) {
+        // The clock stands still by itself while the disk works.
+        tokio::time::advance(Duration::from_millis(20)).await;
+    }
+    assert_eq!(desk.data(&["syncStatus"])["pending"], 0, "what is not on disk is not taken");
+    assert!(!tap.is_finished(), "the push waited for no disk");
+    disk.go_on();
     tap.await.expect("taken");
 }

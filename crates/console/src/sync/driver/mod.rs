@@ -21,7 +21,7 @@ use super::{
     step::step,
 };
 use crate::{
-    core::Core,
+    core::{Core, waiting_for_disk},
     net::{
         EventsAfter, EventsAnswer, Signal,
         supervisor::{News, Order},
@@ -227,9 +227,9 @@ impl Driver {
                 self.start(fetch_snapshot(self.core.clone(), fetch, reason, answers));
             }
             Effect::CancelFetch => self.cancel(),
-            Effect::Apply { units, held } => return Some(self.apply(&units, &held)),
-            Effect::Swap { held } => return self.swap(&held),
-            Effect::CheckFile => self.contact(),
+            Effect::Apply { units, held } => return Some(waiting_for_disk(|| self.apply(&units, &held))),
+            Effect::Swap { held } => return waiting_for_disk(|| self.swap(&held)),
+            Effect::CheckFile => waiting_for_disk(|| self.contact()),
             Effect::DropLink { link } => {
                 // The channel is never full: the supervisor takes orders before anything else.
                 let _ = self.orders.try_send(Order::Drop(link));
