@@ -11,5 +11,6 @@ mod pairing;
 mod snapshot;
 mod spec_coverage;
 mod structure;
+mod tls;
 mod torture;
 mod walk;

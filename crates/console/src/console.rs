@@ -30,6 +30,7 @@ use crate::{
         rest::{Http, server_url},
         socket::SocketIo,
         supervisor::{Order, Supervisor},
+        trust::Trust,
     },
     outbox::{self, Fate, Outbox},
     overlay::Overlay,
@@ -132,10 +133,10 @@ impl Console {
         Self::open_with(&options.data_dir, options.device_name.as_deref(), |device| {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
             let token = options.token.clone().or_else(|| credential::stored(&options.data_dir));
-            let credential = Credential::new(token);
+            let (credential, trust) = (Credential::new(token), Trust::stored(&options.data_dir));
             Ok(Ports {
-                realtime: Arc::new(SocketIo::new(&base, credential.clone(), device, clock.clone())),
-                rest: Arc::new(Http::new(base.clone(), credential, device)?),
+                realtime: Arc::new(SocketIo::new(&base, (credential.clone(), trust.clone()), device, clock.clone())),
+                rest: Arc::new(Http::new(base.clone(), credential, trust, device)?),
                 clock,
                 chance: Arc::new(SystemChance),
                 executor: Arc::new(TokioExecutor),
@@ -351,7 +352,7 @@ impl Console {
     /// Says which device the server knows it as, and what it may do.
     ///
     /// # Errors
-    /// `wrong_code`, `device_paired`, `too_many_guesses`, `invalid_request` (the name), `offline`, `token_not_saved`.
+    /// `wrong_code`, `device_paired`, `not_private`, `too_many_guesses`, `invalid_request` (the name), `offline`, `token_not_saved`.
     pub async fn pair(&self, code: &str, device_name: Option<String>) -> Result<PairedAs, ConsoleError> {
         pairing::pair(&self.inner.core, &self.inner.folder, &self.inner.orders, code, device_name).await
     }

@@ -49,6 +49,9 @@ pub enum ConsoleError {
     /// The server has this desk among those that it lets in.
     #[error("The server knows this desk already. A manager has to remove it there before it is paired again.")]
     DevicePaired,
+    /// Whoever is on the way to the server could read along.
+    #[error("This address has no TLS, so nothing is paired over it. Use the server's https address.")]
+    NotPrivate,
     /// Too many codes were tried.
     #[error("Too many codes were tried. Wait a while.")]
     TooManyGuesses,

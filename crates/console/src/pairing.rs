@@ -9,7 +9,12 @@ use tokio::sync::mpsc;
 use crate::{
     core::Core,
     error::ConsoleError,
-    net::{PairCall, RestError, credential, supervisor::Order},
+    net::{
+        PairCall, RestError,
+        credential::{self, NOT_PRIVATE},
+        supervisor::Order,
+        trust,
+    },
 };
 
 /// What a desk is called that nobody named.
@@ -39,6 +44,9 @@ pub(crate) async fn pair(
     // A try that is under way has no token yet: the next one follows it at once. A full channel holds one already.
     let _ = orders.try_send(Order::Retry);
     core.tapped.notify_one();
+    if let Some(authority) = &paired.authority {
+        trust::store(folder, authority).map_err(ConsoleError::TokenNotSaved)?;
+    }
     credential::store(folder, &paired.token).map_err(ConsoleError::TokenNotSaved)?;
     Ok(PairedAs { device_id: paired.device_id.to_string(), role: paired.role })
 }
@@ -47,6 +55,7 @@ fn refused(error: &RestError) -> ConsoleError {
     match error {
         RestError::Refused { code, .. } if code == "wrong_code" => ConsoleError::WrongCode,
         RestError::Refused { code, .. } if code == "device_paired" => ConsoleError::DevicePaired,
+        RestError::Refused { code, .. } if code == NOT_PRIVATE => ConsoleError::NotPrivate,
         RestError::Refused { message, .. } => ConsoleError::InvalidRequest(message.clone()),
         RestError::Busy { .. } => ConsoleError::TooManyGuesses,
         RestError::Link(why) | RestError::Malformed(why) => ConsoleError::Offline(why.clone()),

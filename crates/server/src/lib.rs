@@ -20,7 +20,8 @@ pub mod realtime;
 mod serve;
 pub mod store;
 pub mod sweeper;
+pub mod tls;
 
 pub use serve::{
-    Opening, PairingCode, Parts, Ready, Running, ServeOptions, StartError, StopError, Venue, make_code, start,
+    Opening, PairingCode, Parts, Ready, Running, ServeOptions, StartError, StopError, TlsFiles, Venue, make_code, start,
 };

@@ -1,11 +1,13 @@
 //! `gangway-server`: serves a venue until it is told to end, and looks after its file.
 
+mod certify;
+mod configuration;
 mod upkeep;
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand, ValueEnum, builder::FalseyValueParser, error::ErrorKind};
-use gangway_server::{Ready, ServeOptions, StartError, access::Role, backup::Backups, bailout::Bailouts};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, builder::FalseyValueParser, error::ErrorKind};
+use gangway_server::{Ready, ServeOptions, StartError, TlsFiles, access::Role, backup::Backups, bailout::Bailouts};
 use tracing_subscriber::EnvFilter;
 
 /// A fault of the machine, the folder or the venue.
@@ -26,6 +28,8 @@ enum Order {
     Serve(Box<Serve>),
     /// Makes a pairing code while no server runs: the way back in when the last manager's device is lost.
     Token(Token),
+    /// Makes a certificate for the server, and the venue's own authority for it.
+    Cert(certify::Certify),
     /// Copies the venue into a file, also while it is served.
     Backup(upkeep::Backup),
     /// Makes a copy the venue; no server may use the folder.
@@ -44,6 +48,9 @@ struct Token {
     /// What the device may do: manager, operator, kiosk or display.
     #[arg(long, env = "GANGWAY_ROLE", default_value = "manager", value_parser = role)]
     role: Role,
+    /// The certificate that the server shows, so that the code carries the seal of the venue's own authority.
+    #[arg(long, env = "GANGWAY_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
 }
 
 fn role(name: &str) -> Result<Role, String> {
@@ -67,6 +74,12 @@ struct Serve {
     /// No tokens: every caller is a manager; on loopback only.
     #[arg(long, env = "GANGWAY_INSECURE_OPEN", value_parser = FalseyValueParser::new())]
     insecure_open: bool,
+    /// The certificate that the server shows, in PEM, with those that signed it.
+    #[arg(long, env = "GANGWAY_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its key, in PEM.
+    #[arg(long, env = "GANGWAY_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// An origin whose pages may call; may be repeated.
     #[arg(long, env = "GANGWAY_ALLOW_ORIGIN", value_delimiter = ',', num_args = 1..)]
     allow_origin: Vec<String>,
@@ -88,6 +101,12 @@ struct Serve {
     /// How the logs on stderr are written.
     #[arg(long, env = "GANGWAY_LOG_FORMAT", default_value = "pretty")]
     log_format: LogFormat,
+    /// A file that says the same as these flags, in TOML; they and the environment come before it.
+    #[arg(long, env = "GANGWAY_CONFIG")]
+    config: Option<PathBuf>,
+    /// Only look whether the configuration can be right.
+    #[arg(long)]
+    check_config: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -97,7 +116,12 @@ enum LogFormat {
 }
 
 fn main() -> ExitCode {
-    let order = match Arguments::try_parse() {
+    let given = std::env::args_os().collect();
+    let arguments = match configuration::with_file(Arguments::command(), given) {
+        Ok(arguments) => arguments,
+        Err(failure) => return failure.end(),
+    };
+    let order = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments.command,
         Err(error) => return usage(&error),
     };
@@ -110,6 +134,7 @@ fn main() -> ExitCode {
             let _logs = log_to_stderr(LogFormat::Pretty);
             make_code(token)
         }
+        Order::Cert(certify) => certify.run(),
         Order::Backup(backup) => backup.run(),
         Order::Restore(restore) => restore.run(),
         Order::Verify(verify) => verify.run(),
@@ -117,10 +142,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, sentence }) => {
-            eprintln!("{sentence}");
-            ExitCode::from(code)
-        }
+        Err(failure) => failure.end(),
     }
 }
 
@@ -134,6 +156,11 @@ impl Failure {
     fn fault(sentence: String) -> Self {
         Self { code: EXIT_FAULT, sentence }
     }
+
+    fn end(self) -> ExitCode {
+        eprintln!("{}", self.sentence);
+        ExitCode::from(self.code)
+    }
 }
 
 /// The folder that was named, or this user's own.
@@ -145,9 +172,11 @@ fn folder(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
 }
 
 fn make_code(token: Token) -> Result<(), Failure> {
+    let seal = token.tls_cert.as_deref().map(gangway_server::tls::seal_of).transpose();
+    let seal = seal.map_err(|error| Failure { code: EXIT_USAGE, sentence: error.to_string() })?.flatten();
     let made = gangway_server::make_code(&folder(token.data_dir)?, token.role).map_err(not_started)?;
     let line = serde_json::json!({
-        "pairingCode": made.code, "role": made.role.as_str(), "expiresAt": made.expires_at.to_iso(),
+        "pairingCode": gangway_server::tls::sealed(&made.code, seal.as_deref()), "role": made.role.as_str(), "expiresAt": made.expires_at.to_iso(),
     });
     say(&line).map_err(|error| Failure::fault(format!("The code can't be written: {error}.")))
 }
@@ -158,7 +187,11 @@ fn not_started(error: StartError) -> Failure {
 }
 
 fn run(serve: Serve) -> Result<(), Failure> {
-    let data_dir = folder(serve.data_dir)?;
+    let check_config = serve.check_config;
+    let options = options(serve)?;
+    if check_config {
+        return check(&options);
+    }
     // Before the server starts, so that a signal while it starts is not lost.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::fault(format!("The machine gives no runtime: {error}.")))?;
@@ -166,21 +199,36 @@ fn run(serve: Serve) -> Result<(), Failure> {
         let _inside = runtime.enter();
         Signals::listen().map_err(|error| Failure::fault(format!("Signals can't be listened to: {error}.")))?
     };
-    let running = gangway_server::start(ServeOptions {
-        listen: serve.listen,
-        data_dir,
-        venue: serve.venue,
-        demo: serve.demo,
-        insecure_open: serve.insecure_open,
-        allow_origins: serve.allow_origin,
-        backups: serve.backup_dir.map(|dir| Backups { dir, every: serve.backup_every, keep: serve.backup_keep }),
-        bailouts: Bailouts { dir: serve.bailout_dir, every: serve.bailout_every },
-    });
-    let running = running.map_err(not_started)?;
+    let running = gangway_server::start(options).map_err(not_started)?;
     say_ready(running.ready()).map_err(|error| Failure::fault(format!("The ready line can't be written: {error}.")))?;
     runtime.block_on(signals.next());
     tracing::info!("asked to end");
     running.stop().map_err(|error| Failure::fault(error.to_string()))
+}
+
+fn options(serve: Serve) -> Result<ServeOptions, Failure> {
+    Ok(ServeOptions {
+        listen: serve.listen,
+        data_dir: folder(serve.data_dir)?,
+        venue: serve.venue,
+        demo: serve.demo,
+        insecure_open: serve.insecure_open,
+        allow_origins: serve.allow_origin,
+        tls: serve.tls_cert.zip(serve.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
+        backups: serve.backup_dir.map(|dir| Backups { dir, every: serve.backup_every, keep: serve.backup_keep }),
+        bailouts: Bailouts { dir: serve.bailout_dir, every: serve.bailout_every },
+    })
+}
+
+/// Says what a server would start with; nothing is made or changed.
+fn check(options: &ServeOptions) -> Result<(), Failure> {
+    options.check().map_err(not_started)?;
+    let line = serde_json::json!({
+        "valid": true, "listen": options.listen.to_string(), "dataDir": options.data_dir,
+        "tls": options.tls.is_some(), "insecureOpen": options.insecure_open, "allowOrigins": options.allow_origins,
+        "backupDir": options.backups.as_ref().map(|backups| &backups.dir),
+    });
+    say(&line).map_err(|error| Failure::fault(format!("The result can't be written: {error}.")))
 }
 
 fn default_folder() -> Option<PathBuf> {

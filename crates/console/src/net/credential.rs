@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use url::{Host, Url};
 
 /// The file's name in the data folder, beside the outbox.
 const FILE: &str = "token.json";
@@ -38,10 +39,29 @@ impl Credential {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The token, for a server to which it can be sent: it never travels in the clear.
+    pub fn token_for(&self, server: &Url) -> Option<String> {
+        self.token().filter(|_| is_private(server))
+    }
+
     /// From now on it is this one.
     pub fn adopt(&self, token: String) {
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
+}
+
+/// The code of a server that nobody is paired with, because whoever is on the way could read along.
+pub const NOT_PRIVATE: &str = "not_private";
+
+/// Whether nobody on the way can read what is sent: TLS, or a server on this machine.
+pub fn is_private(server: &Url) -> bool {
+    let is_loopback = match server.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    is_loopback || server.scheme() == "https"
 }
 
 #[derive(Deserialize, Serialize)]
@@ -126,6 +146,18 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(file(folder.path()), "{").expect("written");
         assert_eq!(stored(folder.path()), None);
+    }
+
+    #[test]
+    fn it_is_sent_over_tls_or_within_this_machine_alone() {
+        let credential = Credential::new(Some("gwt_1".to_owned()));
+        let sent = |url: &str| credential.token_for(&Url::parse(url).expect("an address")).is_some();
+        for private in ["https://venue.example", "http://127.0.0.1:8787", "http://localhost:1", "http://[::1]:8787"] {
+            assert!(sent(private), "{private}");
+        }
+        for open in ["http://venue.example", "http://192.168.1.5:8787", "http://localhost.example"] {
+            assert!(!sent(open), "{open}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod rest;
 pub mod snapshot;
 pub mod socket;
 pub mod supervisor;
+pub mod trust;
 
 use std::sync::{
     Arc,
@@ -21,6 +22,7 @@ use gangway_domain::{
     ids::{CommandId, DeviceId, Epoch, EventId, PlaceId, Position, Seq},
     time::VenueTime,
 };
+use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -264,6 +266,9 @@ pub struct Paired {
     pub device_id: DeviceId,
     /// What it may do.
     pub role: String,
+    /// Whose certificates it believes from now on, if its code had a seal.
+    #[serde(skip)]
+    pub authority: Option<CertificateDer<'static>>,
 }
 
 /// What a desk says of its lent places.

@@ -1,22 +1,27 @@
 //! reqwest behind the [`Rest`] port. An answer counts only if it is our server's: no redirect is followed,
 //! and a page of HTML (a proxy, a captive portal) is no answer, whatever its status.
 
-use std::time::Duration;
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::ids::{CommandId, DeviceId};
 use reqwest::{
-    Client, Method, RequestBuilder, Response, StatusCode,
+    Certificate, Client, ClientBuilder, Method, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::{
     EventsAfter, EventsAnswer, LeaseCall, Lent, PairCall, Paired, Rest, RestError, SnapshotChunks, cause,
-    credential::Credential,
+    credential::{Credential, NOT_PRIVATE, is_private},
+    trust::{SealVerifier, Sealed, Trust},
 };
 use crate::{error::OpenError, sync::message::EventsPage};
 
@@ -32,9 +37,11 @@ const PAGE_EVENTS: u32 = 500;
 
 /// The server's HTTP.
 pub struct Http {
-    client: Client,
+    client: RwLock<Client>,
+    headers: HeaderMap,
     base: Url,
     credential: Credential,
+    trust: Trust,
 }
 
 impl Http {
@@ -42,7 +49,7 @@ impl Http {
     ///
     /// # Errors
     /// The token can't be sent, or the machine can't do TLS.
-    pub fn new(base: Url, credential: Credential, device: &DeviceId) -> Result<Self, OpenError> {
+    pub fn new(base: Url, credential: Credential, trust: Trust, device: &DeviceId) -> Result<Self, OpenError> {
         let unusable = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
         let mut headers = HeaderMap::new();
         let device = HeaderValue::from_str(device.as_str()).map_err(|error| unusable(&error))?;
@@ -52,14 +59,12 @@ impl Http {
         }
         // Another part of the process may have chosen already; ring is what the program ships with.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .default_headers(headers)
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build()
-            .map_err(|error| unusable(&error))?;
-        Ok(Self { client, base, credential })
+        let client = trusting(&headers, trust.authority().as_ref()).map_err(|error| unusable(&error))?;
+        Ok(Self { client: RwLock::new(client), headers, base, credential, trust })
+    }
+
+    fn client(&self) -> Client {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn url(&self, path: &str) -> Url {
@@ -70,8 +75,8 @@ impl Http {
 
     /// A call with what lets this device in.
     fn call(&self, method: Method, url: Url) -> RequestBuilder {
-        let request = self.client.request(method, url);
-        match self.credential.token() {
+        let request = self.client().request(method, url);
+        match self.credential.token_for(&self.base) {
             Some(token) => request.bearer_auth(token),
             None => request,
         }
@@ -126,15 +131,36 @@ impl Http {
     }
 
     async fn post_pair(&self, call: PairCall) -> Result<Paired, RestError> {
-        let body = serde_json::to_string(&call).map_err(|error| RestError::Malformed(error.to_string()))?;
+        if !is_private(&self.base) {
+            let message = "Nothing is paired over an address without TLS.".to_owned();
+            return Err(RestError::Refused { status: 0, code: NOT_PRIVATE.to_owned(), message });
+        }
+        let broken = |error: &dyn std::fmt::Display| RestError::Link(error.to_string());
+        let Sealed { code, seal } = Sealed::parse(&call.code);
+        let verifier = seal.map(SealVerifier::new);
+        let client = match &verifier {
+            None => self.client(),
+            Some(verifier) => {
+                let config = verifier.config().map_err(|error| broken(&error))?;
+                basic(&self.headers).tls_backend_preconfigured(config).build().map_err(|error| link_error(&error))?
+            }
+        };
+        let body = serde_json::to_string(&PairCall { code, ..call });
+        let body = body.map_err(|error| RestError::Malformed(error.to_string()))?;
         // A token that counts no more is no reason to refuse a new one.
-        let request = self.client.post(self.url("/api/pair")).header(CONTENT_TYPE, "application/json").body(body);
+        let request = client.post(self.url("/api/pair")).header(CONTENT_TYPE, "application/json").body(body);
         let response = accepted(send(request.timeout(ANSWER_TIMEOUT)).await?).await?;
         // What is wrong with it would quote the token.
         let unreadable = |_| RestError::Malformed("the answer to pairing can't be read".to_owned());
-        let paired: Paired = serde_json::from_str(&text(response).await?).map_err(unreadable)?;
+        let mut paired: Paired = serde_json::from_str(&text(response).await?).map_err(unreadable)?;
         if HeaderValue::from_str(&paired.token).is_err() {
             return Err(RestError::Malformed("the token can't be sent".to_owned()));
+        }
+        paired.authority = verifier.and_then(|verifier| verifier.found());
+        if let Some(authority) = &paired.authority {
+            let client = trusting(&self.headers, Some(authority)).map_err(|error| link_error(&error))?;
+            *self.client.write().unwrap_or_else(PoisonError::into_inner) = client;
+            self.trust.pin(authority.clone());
         }
         self.credential.adopt(paired.token.clone());
         Ok(paired)
@@ -181,6 +207,22 @@ impl Rest for Http {
 
     fn lease(&self, call: LeaseCall) -> BoxFuture<'_, Result<Lent, RestError>> {
         self.post_lease(call).boxed()
+    }
+}
+
+fn basic(headers: &HeaderMap) -> ClientBuilder {
+    Client::builder()
+        .default_headers(headers.clone())
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+}
+
+/// A client that believes `authority` alone, or whom the system believes.
+fn trusting(headers: &HeaderMap, authority: Option<&CertificateDer<'_>>) -> reqwest::Result<Client> {
+    match authority {
+        None => basic(headers).build(),
+        Some(authority) => basic(headers).tls_certs_only([Certificate::from_der(authority)?]).build(),
     }
 }
 

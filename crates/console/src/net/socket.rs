@@ -6,16 +6,18 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use gangway_domain::ids::{DeviceId, Position};
+use native_tls::TlsConnector;
 use rust_socketio::{
     Event, Payload, TransportType,
     asynchronous::{Client, ClientBuilder},
 };
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal, cause, credential::Credential};
+use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal, cause, credential::Credential, trust::Trust};
 
 /// How long the handshake may take: a server that accepts and says nothing would block for ever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,25 +26,27 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens connections to one server.
 pub struct SocketIo {
+    base: Url,
     url: String,
     device: DeviceId,
     credential: Credential,
+    trust: Trust,
     clock: Arc<dyn Clock>,
 }
 
 impl SocketIo {
     /// For the server at `base`, as this device.
-    pub fn new(base: &Url, credential: Credential, device: &DeviceId, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(base: &Url, (credential, trust): (Credential, Trust), device: &DeviceId, clock: Arc<dyn Clock>) -> Self {
         let mut url = base.clone();
         url.set_path(&format!("{}/socket.io/", base.path().trim_end_matches('/')));
         url.set_query(Some("profile=lean"));
-        Self { url: url.to_string(), device: device.clone(), credential, clock }
+        Self { base: base.clone(), url: url.to_string(), device: device.clone(), credential, trust, clock }
     }
 
     /// What it says of itself; the token is the one that it has now.
     fn auth(&self) -> Value {
         let mut auth = Map::from_iter([("deviceId".to_owned(), json!(self.device))]);
-        if let Some(token) = self.credential.token() {
+        if let Some(token) = self.credential.token_for(&self.base) {
             auth.insert("token".to_owned(), json!(token));
         }
         Value::Object(auth)
@@ -51,7 +55,7 @@ impl SocketIo {
     async fn open(&self, inbox: Inbox) -> Result<Box<dyn Connection>, LinkError> {
         // The client returns before the server has let it in: what it hears first decides.
         let (first, mut verdict) = mpsc::channel(1);
-        let client = self.builder(&inbox, &first).connect().await.map_err(|error| LinkError(cause(&error)))?;
+        let client = self.builder(&inbox, &first)?.connect().await.map_err(|error| LinkError(cause(&error)))?;
         let open = OpenSocket { client, inbox };
         match verdict.recv().await {
             Some(Ok(())) => Ok(Box::new(open)),
@@ -60,11 +64,15 @@ impl SocketIo {
         }
     }
 
-    fn builder(&self, inbox: &Inbox, first: &mpsc::Sender<Result<(), LinkError>>) -> ClientBuilder {
+    fn builder(&self, inbox: &Inbox, first: &mpsc::Sender<Result<(), LinkError>>) -> Result<ClientBuilder, LinkError> {
         let (closing, failing) = (inbox.clone(), inbox.clone());
         let (on_open, on_close, on_error) = (first.clone(), first.clone(), first.clone());
         let (hearing, clock) = (inbox.clone(), self.clock.clone());
-        ClientBuilder::new(self.url.clone())
+        let builder = match self.trust.authority() {
+            None => ClientBuilder::new(self.url.clone()),
+            Some(authority) => ClientBuilder::new(self.url.clone()).tls_config(believing(&authority)?),
+        };
+        Ok(builder
             .transport_type(TransportType::Websocket)
             .reconnect(false)
             .reconnect_on_disconnect(false)
@@ -91,8 +99,16 @@ impl SocketIo {
                     _ => Signal::NotText { name },
                 });
                 async {}.boxed()
-            })
+            }))
     }
+}
+
+/// The library has a TLS of its own: it believes `authority` alone.
+fn believing(authority: &CertificateDer<'_>) -> Result<TlsConnector, LinkError> {
+    let unusable = |error: native_tls::Error| LinkError(format!("the venue's authority can't be used: {error}"));
+    let authority = native_tls::Certificate::from_der(authority).map_err(unusable)?;
+    let connector = TlsConnector::builder().disable_built_in_roots(true).add_root_certificate(authority).build();
+    connector.map_err(unusable)
 }
 
 fn error(payload: &Payload) -> LinkError {

@@ -10,6 +10,7 @@ use gangway_console::{
         credential::Credential,
         rest::{Http, server_url},
         socket::SocketIo,
+        trust::Trust,
     },
 };
 use gangway_domain::ids::{DeviceId, Epoch};
@@ -38,7 +39,8 @@ async fn server(answer: &'static str) -> (String, mpsc::UnboundedReceiver<String
 
 fn http(address: &str, token: Option<&str>) -> Http {
     let credential = Credential::new(token.map(str::to_owned));
-    Http::new(server_url(address).expect("an address"), credential, &DeviceId::from("device-7")).expect("a client")
+    Http::new(server_url(address).expect("an address"), credential, Trust::default(), &DeviceId::from("device-7"))
+        .expect("a client")
 }
 
 fn after() -> EventsAfter {
@@ -151,7 +153,7 @@ async fn nobody_at_the_address_is_no_link() {
 async fn connect(address: &str) -> Result<(), String> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let socket =
-        SocketIo::new(&server_url(address).expect("an address"), Credential::default(), &DeviceId::from("d"), clock);
+        SocketIo::new(&server_url(address).expect("an address"), Default::default(), &DeviceId::from("d"), clock);
     let (inbox, _outlet) = Inbox::new(16);
     socket.connect(inbox).await.map(drop).map_err(|error| error.to_string())
 }

@@ -22,12 +22,13 @@ use crate::{
     clock::{Clock, Secrets},
     realtime::{Profile, sockets::Sockets},
     store::{StoreError, StoredCode, StoredDevice, View, threads::StoreThreads},
+    tls::SEAL_LENGTH,
 };
 
 /// How long a pairing code counts.
 const CODE_VALID_MS: Millis = 15 * 60 * SECOND_MS;
 /// What a code is written with: no letter that is taken for a digit, 32 of them.
-const CODE_LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+pub const CODE_LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 /// Letters of a code; each is 5 bits.
 const CODE_LENGTH: usize = 8;
 /// What a token begins with, so that people and scanners for secrets know one.
@@ -310,10 +311,14 @@ impl Access {
     }
 }
 
-/// A code as it was made, however somebody typed it.
+/// A code as it was made, however somebody typed it, with the seal behind it or without.
 fn plain(code: &str) -> String {
     let letters = code.chars().filter(|letter| letter.is_ascii_alphanumeric());
-    letters.map(|letter| letter.to_ascii_uppercase()).take(CODE_LENGTH + 1).collect()
+    let mut letters: String = letters.map(|letter| letter.to_ascii_uppercase()).collect();
+    if letters.len() == CODE_LENGTH + SEAL_LENGTH {
+        letters.truncate(CODE_LENGTH);
+    }
+    letters
 }
 
 /// SHA-256 in hex. What is hashed has 40 bits for minutes or 256 for ever, so nothing slower is needed.

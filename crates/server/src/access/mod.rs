@@ -13,6 +13,6 @@ mod role;
 pub mod table;
 
 pub use self::{
-    devices::{Access, Denied, Identity},
+    devices::{Access, CODE_LETTERS, Denied, Identity},
     role::Role,
 };

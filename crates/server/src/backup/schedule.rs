@@ -10,14 +10,14 @@ use std::{
     time::Duration,
 };
 
-use gangway_domain::time::{Millis, VenueTime};
+use gangway_domain::time::{Millis, SECOND_MS, VenueTime};
 use tokio::sync::watch;
 
 use super::{
     BackedUp, BackingUp, BackupError, back_up_as,
     series::{Series, sweep},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, metrics::Metrics};
 
 /// The longest sleep: venue time and the folder's files are looked at again after it.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -43,18 +43,27 @@ pub(crate) struct Schedule {
     part: String,
     backups: Backups,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
 }
 
 impl Schedule {
     /// Copies of the venue in the file `venue`, whose id tells them from those of others in the same folder.
-    pub(crate) fn new(backups: Backups, venue: PathBuf, venue_id: &str, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        backups: Backups,
+        venue: PathBuf,
+        venue_id: &str,
+        (clock, metrics): (Arc<dyn Clock>, Arc<Metrics>),
+    ) -> Self {
         let series = Series { dir: backups.dir.clone(), prefix: format!("gangway-{venue_id}-"), suffix: ".sqlite" };
-        Self { venue, series, part: format!(".gangway-{venue_id}-"), backups, clock }
+        Self { venue, series, part: format!(".gangway-{venue_id}-"), backups, clock, metrics }
     }
 
     /// Runs until `stop` is set; a copy that is being made then is given up.
     pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
         let this = Arc::new(self);
+        // A copy that an earlier run has made is one too.
+        let newest = this.series.moments().ok().and_then(|moments| moments.last().copied());
+        newest.into_iter().for_each(|newest| this.metrics.backed_up(newest.0 / SECOND_MS));
         let mut not_before = VenueTime(i64::MIN);
         while !*stop.borrow() && stop.has_changed().is_ok() {
             let now = this.clock.now();
@@ -62,6 +71,7 @@ impl Schedule {
             if due <= now {
                 if let Err(error) = this.clone().make(now, &mut stop).await {
                     tracing::error!(%error, "the venue was not backed up; trying again");
+                    this.metrics.backup_failed();
                     not_before = now.plus(PAUSE_MS.min(this.every_ms()));
                 }
                 continue;
@@ -101,6 +111,7 @@ impl Schedule {
             Ok(Err(error)) => Err(error),
             Ok(Ok(made)) => {
                 let file = self.series.file(now);
+                self.metrics.backed_up(now.0 / SECOND_MS);
                 tracing::info!(file = %file.display(), bytes = made.bytes, seq = made.head.seq, "the venue was backed up");
                 Ok(())
             }

@@ -222,6 +222,7 @@ impl<E: Emitter> Dispatcher<E> {
     fn reached(&self, place: Option<Place>) {
         if let Some(place) = place {
             // What was queued before a new epoch began knows the old one only.
+            self.metrics.logged(place.seq.saturating_sub(self.emitted.borrow().seq));
             self.emitted.send_modify(|emitted| *emitted = Place { epoch: emitted.epoch.clone(), ..place });
         }
     }

@@ -45,6 +45,8 @@ pub struct App {
     pub snapshots: Arc<Snapshots>,
     /// Who may call.
     pub access: Arc<Access>,
+    /// What a new device knows the venue's own authority by; none without one.
+    pub seal: Option<Arc<str>>,
     /// The venue's id.
     pub venue_id: String,
     /// The calls in progress.
@@ -100,6 +102,9 @@ impl App {
         let executed = self.store.execute_batch(batch).await;
         for executed in &executed {
             self.metrics.command(executed.as_ref().map_or("retry", |executed| executed.outcome.name()));
+            if let Ok(Executed { outcome: Outcome::Rejected { rejection }, .. }) = executed {
+                self.metrics.rejected(&rejection.code);
+            }
         }
         executed
     }

@@ -20,6 +20,7 @@ use crate::{
         devices::{Device, Paired},
     },
     net::connection::Connection,
+    tls::sealed,
 };
 
 /// The longest code that is looked at.
@@ -103,6 +104,7 @@ pub async fn make_code(State(app): State<App>, body: JsonObject) -> Result<Respo
         ApiError::bad("invalid_role", format!("A role is one of {}.", names.join(", ")))
     })?;
     let (code, expires_at) = app.access.make_code(role).await?;
+    let code = sealed(&code, app.seal.as_deref());
     let body = json!({ "code": code, "role": role.as_str(), "expiresAt": expires_at.to_iso() });
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }

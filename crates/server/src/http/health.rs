@@ -5,10 +5,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use gangway_domain::ids::Position;
 use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::{app::App, error::ApiError};
+use crate::realtime::Profile;
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = super::schema::Health)))]
@@ -31,5 +33,7 @@ pub async fn readyz(State(app): State<App>) -> Result<Json<Value>, ApiError> {
 #[utoipa::path(get, path = "/metrics", tag = "operation",
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub async fn metrics(State(app): State<App>) -> Response {
+    let head = app.mirror.with(|mirror| Position { epoch: mirror.place.epoch.clone(), seq: mirror.place.seq });
+    app.metrics.desks(&app.sockets.devices(Profile::Lean), &head);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
 }

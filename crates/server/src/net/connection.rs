@@ -14,10 +14,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{progress::Progress, unfinished::Unfinished};
 
@@ -62,6 +59,20 @@ impl Connection {
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing has come yet, and the server wants something. Gives the number of the wait that begins with it.
+    pub(super) fn starve(&self) -> Option<u64> {
+        self.progress().starve()
+    }
+
+    /// Ends when the connection is to be closed, for who reads and writes nothing yet.
+    pub(super) async fn closed(&self) {
+        std::future::poll_fn(|context| {
+            self.reader.register(context.waker());
+            if self.closing.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// A complete request head has come.
@@ -121,16 +132,16 @@ impl Connection {
     }
 }
 
-/// The stream of a [`Connection`].
-pub struct ConnectionStream {
-    stream: TcpStream,
+/// The stream of a [`Connection`], as plain bytes: TCP, or TLS over it.
+pub struct ConnectionStream<S> {
+    stream: S,
     connection: Arc<Connection>,
     unfinished: Arc<Unfinished>,
 }
 
-impl ConnectionStream {
+impl<S> ConnectionStream<S> {
     /// Counts `stream` under `connection`, and among the `unfinished` while it owes the rest of a request.
-    pub fn new(stream: TcpStream, connection: Arc<Connection>, unfinished: Arc<Unfinished>) -> Self {
+    pub fn new(stream: S, connection: Arc<Connection>, unfinished: Arc<Unfinished>) -> Self {
         Self { stream, connection, unfinished }
     }
 
@@ -142,7 +153,7 @@ impl ConnectionStream {
     }
 }
 
-impl AsyncRead for ConnectionStream {
+impl<S: AsyncRead + Unpin> AsyncRead for ConnectionStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.connection.reader.register(context.waker());
         self.connection.check()?;
@@ -151,14 +162,14 @@ impl AsyncRead for ConnectionStream {
         if read.is_ready() {
             self.connection.progress().read(&buf.filled()[before..]);
         } else {
-            let wait = self.connection.progress().starve();
+            let wait = self.connection.starve();
             wait.into_iter().for_each(|wait| self.unfinished.add(&self.connection, wait));
         }
         read
     }
 }
 
-impl AsyncWrite for ConnectionStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ConnectionStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.connection.writer.register(context.waker());
         self.connection.check()?;

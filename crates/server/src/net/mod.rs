@@ -15,7 +15,13 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use self::{
@@ -23,18 +29,21 @@ use self::{
     connection::{Connection, ConnectionStream},
     unfinished::Unfinished,
 };
+use crate::tls::Tls;
 
 /// A request head must be complete within this, also the next one of a kept connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest request head.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// TLS must stand within this.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long calls in progress may take when the server drains.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Before accepting again after the system refused (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `app` until `stop` is set, then lets calls in progress end.
-pub async fn serve(listener: TcpListener, app: Router, mut stop: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, tls: Option<Tls>, app: Router, mut stop: watch::Receiver<bool>) {
     let unfinished = Arc::new(Unfinished::default());
     let mut connections = JoinSet::new();
     while !*stop.borrow() {
@@ -46,8 +55,19 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: watch::Receiver
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY can't be set");
                     }
-                    let stream = ConnectionStream::new(stream, connection.clone(), unfinished.clone());
-                    connections.spawn(serve_one(stream, connection, app.clone(), stop.clone()));
+                    let unfinished = unfinished.clone();
+                    let (tls, app, stop) = (tls.clone(), app.clone(), stop.clone());
+                    connections.spawn(async move {
+                        match tls {
+                            None => serve_one(stream, connection, unfinished, app, stop).await,
+                            Some(tls) => {
+                                let stream = shake_hands(&tls, stream, &connection, &unfinished, stop.clone()).await;
+                                if let Some(stream) = stream {
+                                    serve_one(stream, connection, unfinished, app, stop).await;
+                                }
+                            }
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection can't be accepted");
@@ -65,13 +85,40 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: watch::Receiver
     }
 }
 
+/// TLS over a connection that was just accepted; it counts as unfinished meanwhile, so that the oldest make room.
+async fn shake_hands(
+    tls: &Tls,
+    stream: TcpStream,
+    connection: &Arc<Connection>,
+    unfinished: &Unfinished,
+    mut stop: watch::Receiver<bool>,
+) -> Option<TlsStream<TcpStream>> {
+    if let Some(wait) = connection.starve() {
+        unfinished.add(connection, wait);
+    }
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream));
+    tokio::select! {
+        shaken = handshake => match shaken {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, peer = %connection.peer(), "no TLS");
+                None
+            }
+            Err(_) => None,
+        },
+        () = connection.closed() => None,
+        () = async { drop(stop.wait_for(|stop| *stop).await) } => None,
+    }
+}
+
 async fn serve_one(
-    stream: ConnectionStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     connection: Arc<Connection>,
+    unfinished: Arc<Unfinished>,
     app: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(ConnectionStream::new(stream, connection.clone(), unfinished));
     let service = service_fn(move |request: Request<Incoming>| {
         let (app, connection) = (app.clone(), connection.clone());
         async move { Ok::<_, Infallible>(answer(app, request, connection).await) }

@@ -141,6 +141,7 @@ async fn join(socket: SocketRef, TryData(auth): TryData<Auth>, State(shared): St
         return Err(Refused::Revoked);
     }
     socket.join(room.as_str());
+    shared.metrics.socket_connected(room);
     Ok(())
 }
 
@@ -170,7 +171,13 @@ struct Ack {
 async fn on_ack(socket: SocketRef, TryData(ack): TryData<Ack>, State(shared): State<Shared>) {
     let entry = shared.sockets.get(&socket.id.to_string());
     let counted = match (ack, entry) {
-        (Ok(ack), Some(entry)) => entry.acknowledge(Position { epoch: Epoch(ack.epoch), seq: ack.seq }),
+        (Ok(ack), Some(entry)) => {
+            let position = Position { epoch: Epoch(ack.epoch), seq: ack.seq };
+            let counted = entry.acknowledge(position.clone());
+            let desk = entry.device_id.as_ref().filter(|_| counted && entry.profile == Profile::Lean);
+            desk.into_iter().for_each(|device| shared.metrics.applied(device, &position));
+            counted
+        }
         _ => false,
     };
     if !counted {

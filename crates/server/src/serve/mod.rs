@@ -11,6 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use gangway_domain::time::SECOND_MS;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -18,7 +19,15 @@ pub use self::{
     code::{PairingCode, make_code},
     venue::{Opening, Parts, Venue},
 };
-use crate::{backup::Backups, bailout::Bailouts, folder::FolderError, http::Origins, store::StoreError};
+use crate::{
+    backup::Backups,
+    bailout::Bailouts,
+    clock::{Machine, RealMachine},
+    folder::FolderError,
+    http::Origins,
+    store::StoreError,
+    tls::Tls,
+};
 
 /// Where a server listens if nobody says (`contract.md`, Programs).
 const PORT: u16 = 8787;
@@ -38,10 +47,21 @@ pub struct ServeOptions {
     pub insecure_open: bool,
     /// Origins whose pages may call.
     pub allow_origins: Vec<String>,
+    /// TLS; without it the server listens on loopback only.
+    pub tls: Option<TlsFiles>,
     /// Copies that the server makes by itself.
     pub backups: Option<Backups>,
     /// The list to run the venue from on paper.
     pub bailouts: Bailouts,
+}
+
+/// The files of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, with those that signed it, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
 }
 
 impl Default for ServeOptions {
@@ -53,9 +73,23 @@ impl Default for ServeOptions {
             demo: false,
             insecure_open: false,
             allow_origins: Vec::new(),
+            tls: None,
             backups: None,
             bailouts: Bailouts::default(),
         }
+    }
+}
+
+impl ServeOptions {
+    /// Looks whether they can be right, without touching anything.
+    ///
+    /// # Errors
+    /// [`StartError::Options`].
+    pub fn check(&self) -> Result<(), StartError> {
+        if self.data_dir.exists() && !self.data_dir.is_dir() {
+            return Err(StartError::Options(format!("{} is no folder.", self.data_dir.display())));
+        }
+        check(self).map(drop)
     }
 }
 
@@ -137,13 +171,13 @@ impl Running {
 /// # Errors
 /// One sentence for people; see [`StartError`].
 pub fn start(options: ServeOptions) -> Result<Running, StartError> {
-    let origins = check(&options)?;
+    let checked = check(&options)?;
     let (stop, stopped) = watch::channel(false);
     let (tell, told) = mpsc::channel();
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
-            Ok(runtime) => runtime.block_on(node::run(options, origins, stopped, &tell)),
+            Ok(runtime) => runtime.block_on(node::run(options, checked, stopped, &tell)),
             Err(error) => {
                 let _ = tell.send(Err(StartError::Fault(format!("The machine gives no runtime: {error}."))));
                 Ok(())
@@ -159,8 +193,14 @@ pub fn start(options: ServeOptions) -> Result<Running, StartError> {
     }
 }
 
+/// What was read of the options.
+struct Checked {
+    origins: Origins,
+    tls: Option<Tls>,
+}
+
 /// What the options say that can't be right is found before anything is touched.
-fn check(options: &ServeOptions) -> Result<Origins, StartError> {
+fn check(options: &ServeOptions) -> Result<Checked, StartError> {
     if options.insecure_open && !options.listen.ip().is_loopback() {
         let sentence = format!(
             "--insecure-open lets everybody in, so it is only possible on a loopback address, not on {}.",
@@ -168,9 +208,9 @@ fn check(options: &ServeOptions) -> Result<Origins, StartError> {
         );
         return Err(StartError::Options(sentence));
     }
-    if !options.listen.ip().is_loopback() {
+    if !options.listen.ip().is_loopback() && options.tls.is_none() {
         let sentence = format!(
-            "The server speaks no TLS, and tokens must not travel in the clear: it listens on a loopback address only, not on {}.",
+            "Without --tls-cert and --tls-key tokens would travel in the clear: the server listens on a loopback address only, not on {}. `gangway-server cert` makes a certificate.",
             options.listen
         );
         return Err(StartError::Options(sentence));
@@ -180,5 +220,13 @@ fn check(options: &ServeOptions) -> Result<Origins, StartError> {
         return Err(StartError::Options("The venue's name has 1 to 120 characters.".to_owned()));
     }
     let origins = Origins::parse(&options.allow_origins);
-    origins.map_err(|error| StartError::Options(format!("--allow-origin: {error}.")))
+    let origins = origins.map_err(|error| StartError::Options(format!("--allow-origin: {error}.")))?;
+    let tls = options.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.key, unix_now()));
+    let tls = tls.transpose().map_err(|error| StartError::Options(error.to_string()))?;
+    Ok(Checked { origins, tls })
+}
+
+/// Unix time in seconds: certificates know no venue time.
+fn unix_now() -> i64 {
+    RealMachine::default().wall_ms() / SECOND_MS
 }

@@ -10,7 +10,7 @@ use socketioxide::SocketIo;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
-    Ready, ServeOptions, StartError, StopError,
+    Checked, Ready, ServeOptions, StartError, StopError, unix_now,
     venue::{Opening, Venue},
 };
 use crate::{
@@ -19,13 +19,15 @@ use crate::{
     clock::{Clock, RandomIds, RealMachine, VenueClock},
     demo,
     folder::Folder,
-    http::{self, Origins, calls::Calls},
+    http::{self, calls::Calls},
+    metrics::Metrics,
     net,
     realtime::{self, RoomEmitter},
     store::{
         StoreError, sqlite,
         threads::{OwnThreads, StoreThreads},
     },
+    tls::{RENEW_DAYS, Tls, sealed},
 };
 
 /// The name of a venue that nobody named.
@@ -38,11 +40,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Runs a server: tells when it is ready or why it is not, ends when `stop` is set.
 pub(super) async fn run(
     options: ServeOptions,
-    origins: Origins,
+    checked: Checked,
     stop: watch::Receiver<bool>,
     tell: &std_mpsc::Sender<Result<Ready, StartError>>,
 ) -> Result<(), StopError> {
-    let started = start(&options, origins, &stop).await;
+    let started = start(&options, checked, &stop).await;
     let (node, ready) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -76,9 +78,10 @@ struct Node {
 
 async fn start(
     options: &ServeOptions,
-    origins: Origins,
+    checked: Checked,
     stop: &watch::Receiver<bool>,
 ) -> Result<(Node, Ready), StartError> {
+    let Checked { origins, tls } = checked;
     let folder = Folder::open(&options.data_dir)?;
     folder.is_whole()?;
     let venue = open(options, &folder).map_err(|error| StartError::of_store("The venue can't be opened", &error))?;
@@ -86,7 +89,8 @@ async fn start(
         let seeded = demo::seed(&venue.store, &venue.mirror, venue.clock.as_ref()).await;
         seeded.map_err(|error| StartError::Fault(format!("The demo can't be made: {error}.")))?;
     }
-    let parts = venue.parts(options.insecure_open);
+    let mut parts = venue.parts(options.insecure_open);
+    parts.app.seal = tls.as_ref().and_then(Tls::seal).map(Arc::from);
     let (layer, io) = realtime::build(parts.shared.clone());
     let calls = parts.app.calls.clone();
     let router = http::router(parts.app.clone(), layer, origins);
@@ -94,17 +98,22 @@ async fn start(
     let listener = listener.map_err(|error| cannot_listen(options, &error))?;
     let listen = listener.local_addr().map_err(|error| cannot_listen(options, &error))?;
     let pairing_code = first_code(options, &parts.app.access).await?;
+    let pairing_code = pairing_code.map(|code| sealed(&code, parts.app.seal.as_deref()));
+    tls.iter().for_each(say_when_to_renew);
     let (quiet, quieted) = watch::channel(false);
     let emitter = RoomEmitter { io: io.clone(), shared: parts.shared.clone() };
+    let metrics = parts.app.metrics.clone();
     let (dispatcher, sweeper) = parts.tasks(emitter);
-    let keepers = keepers(options, &folder, &venue, stop);
+    metrics.watch_database(folder.file(sqlite::FILE));
+    tls.iter().for_each(|tls| metrics.certificate_expires(tls.expires_s()));
+    let keepers = keepers(options, &folder, &venue, &metrics, stop);
     let node = Node {
         folder,
         store: venue.store,
         io,
         calls,
         quiet,
-        listener: tokio::spawn(net::serve(listener, router, stop.clone())),
+        listener: tokio::spawn(net::serve(listener, tls, router, stop.clone())),
         dispatcher: tokio::spawn(dispatcher.run(quieted)),
         sweeper: tokio::spawn(sweeper.run(stop.clone())),
         keepers,
@@ -119,12 +128,18 @@ fn keepers(
     options: &ServeOptions,
     folder: &Folder,
     venue: &Venue,
+    metrics: &Arc<Metrics>,
     stop: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let lists =
         bailout::Schedule::new(options.bailouts.clone(), folder.path(), venue.mirror.clone(), venue.clock.clone());
     let copies = options.backups.clone().map(|backups| {
-        backup::Schedule::new(backups, folder.file(sqlite::FILE), &venue.head.venue_id, venue.clock.clone())
+        backup::Schedule::new(
+            backups,
+            folder.file(sqlite::FILE),
+            &venue.head.venue_id,
+            (venue.clock.clone(), metrics.clone()),
+        )
     });
     let copies = copies.map(|copies| tokio::spawn(copies.run(stop.clone())));
     [tokio::spawn(lists.run(stop.clone()))].into_iter().chain(copies).collect()
@@ -138,6 +153,14 @@ async fn first_code(options: &ServeOptions, access: &Access) -> Result<Option<St
     let made = access.make_code(Role::Manager).await;
     let (code, _) = made.map_err(|error| StartError::Fault(format!("A pairing code can't be made: {error}.")))?;
     Ok(Some(code))
+}
+
+/// Whoever reads the log has time to renew it.
+fn say_when_to_renew(tls: &Tls) {
+    let days = tls.days_left(unix_now());
+    if days < RENEW_DAYS {
+        tracing::warn!(days, "the certificate ends soon; `gangway-server cert` makes a new one");
+    }
 }
 
 fn cannot_listen(options: &ServeOptions, error: &std::io::Error) -> StartError {

@@ -117,6 +117,7 @@ impl Venue {
             notices,
             snapshots: Arc::default(),
             access: access.clone(),
+            seal: None,
             venue_id: self.head.venue_id.clone(),
             calls: Arc::default(),
             desks: Arc::default(),

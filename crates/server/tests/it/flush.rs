@@ -46,7 +46,7 @@ fn the_events_of_a_command_reach_each_socket_in_one_flush() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(net::serve(listener, Router::new().layer(layer), stopped));
+        tokio::spawn(net::serve(listener, None, Router::new().layer(layer), stopped));
         let connect = tokio::task::spawn_blocking(move || {
             ["", "&profile=lean"].map(|query| {
                 let mut socket = Socket::connect(at, query);
@@ -99,7 +99,7 @@ fn a_socket_whose_channel_is_full_is_closed_and_not_skipped() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(net::serve(listener, Router::new().layer(layer), stopped));
+        tokio::spawn(net::serve(listener, None, Router::new().layer(layer), stopped));
         let connect = tokio::task::spawn_blocking(move || {
             ["", "&profile=lean"].map(|query| {
                 let mut socket = Socket::connect(at, query);

@@ -164,6 +164,7 @@ fn timeless(mut answer: Value) -> Value {
         if let Some(row) = row.as_object_mut().filter(|row| row.get("isActive") == Some(&json!(true))) {
             row.remove("remainingSeconds");
             row.remove("remainingMinutes");
+            row.remove("overstaySeconds");
         }
     }
     if rows.len() >= LINES_MAX {

@@ -111,6 +111,7 @@ export const frame = {
     id_conflict: "This was already sent with other content. Try again.",
     wrong_code: "This code does not count. Ask a manager for a new one.",
     device_paired: "The server knows this desk already. A manager has to remove it there first.",
+    not_private: "This address has no TLS, so nothing is paired over it. Use the server's https address.",
     too_many_guesses: "Too many codes were tried. Wait a few minutes.",
     token_not_saved:
       "This desk is paired until it is closed, but that can't be saved. Its disk may be full. It will have to be paired again.",
