@@ -83,6 +83,8 @@ pub struct Cache {
     hash: StateHash,
     /// Moves when another process writes to the file.
     data_version: i64,
+    /// Rows were applied that a power cut may still take back.
+    unsynced: bool,
 }
 
 /// When the server was heard.
@@ -154,7 +156,7 @@ impl Cache {
     fn open_as_it_is(path: &Path) -> Result<Self, CacheError> {
         let connection = schema::open(path)?;
         let data_version = data_version(&connection)?;
-        Ok(Self { connection, path: path.to_owned(), hash: StateHash::default(), data_version })
+        Ok(Self { connection, path: path.to_owned(), hash: StateHash::default(), data_version, unsynced: false })
     }
 
     /// Where the file is.
@@ -237,7 +239,7 @@ impl Cache {
             stand(&transaction, held, &hash, contact)?;
         }
         transaction.commit()?;
-        self.hash = hash;
+        (self.hash, self.unsynced) = (hash, true);
         // The cursor may stand past the last event that this desk sees; the rows are the same there.
         if ends.last().is_none_or(|(seq, _)| *seq < held.position.seq) {
             ends.push((held.position.seq, hash.to_hex()));
@@ -245,16 +247,24 @@ impl Cache {
         Ok(ends)
     }
 
-    /// Remembers when the server was last heard, and the offset to its clock.
+    /// Remembers when the server was last heard, and the offset to its clock. What was applied before lasts from here on:
+    /// a power cut takes back no more than came since, so that a desk can go on without the server after it.
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn note_contact(&self, contact: Contact) -> Result<(), CacheError> {
+    pub fn note_contact(&mut self, contact: Contact) -> Result<(), CacheError> {
         let Contact { at, clock_offset_ms } = contact;
-        self.connection
-            .prepare_cached("UPDATE meta SET last_sync_at = ?1, clock_offset_ms = ?2")?
-            .execute(params![at.0, clock_offset_ms])?;
-        Ok(())
+        let note = |connection: &mut Connection| -> Result<(), CacheError> {
+            let mut update = connection.prepare_cached("UPDATE meta SET last_sync_at = ?1, clock_offset_ms = ?2")?;
+            update.execute(params![at.0, clock_offset_ms])?;
+            Ok(())
+        };
+        if self.unsynced {
+            schema::lasting(&mut self.connection, note)?;
+            self.unsynced = false;
+            return Ok(());
+        }
+        note(&mut self.connection)
     }
 
     /// Remembers the offset to the server's clock after somebody set this machine's.

@@ -87,7 +87,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, CacheError> {
     let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // A power cut may lose the last commits, rows and cursor together: the log brings them again.
+    // A power cut may lose the last commits, rows and cursor together: the log brings them again. What has to be there
+    // without the server, too, is committed by [`lasting`].
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     match (application, version, tables) {
         (0, 0, 0) => {
@@ -121,6 +122,17 @@ fn migrate(connection: &mut Connection, from: i32) -> Result<(), CacheError> {
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Does something with the file whose commits last, and with them all that was committed before.
+pub(super) fn lasting<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T, CacheError>,
+) -> Result<T, CacheError> {
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let done = work(connection);
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    done
 }
 
 /// Opens a file to read what is there.

@@ -37,7 +37,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Puts the staged rows in the place of the old ones, in one transaction with where they stand.
+    /// Puts the staged rows in the place of the old ones, in one transaction with where they stand. It lasts.
     ///
     /// # Errors
     /// The file can't be written, or nothing is staged. Nothing is changed then.
@@ -49,16 +49,18 @@ impl Cache {
         hash: StateHash,
         contact: Contact,
     ) -> Result<(), CacheError> {
-        let transaction = self.connection.transaction()?;
-        transaction.execute_batch("DROP TABLE rows; ALTER TABLE staged RENAME TO rows;")?;
         let base = epoch_base.map(|base| i64::try_from(base.seq)).transpose().map_err(|_| CacheError::Place)?;
-        transaction.execute(
-            "UPDATE meta SET venue_id = coalesce(?1, venue_id), base_epoch = ?2, base_seq = ?3",
-            params![venue_id, epoch_base.map(|base| base.epoch.as_str()), base],
-        )?;
-        stand(&transaction, held, &hash, contact)?;
-        transaction.commit()?;
-        self.hash = hash;
+        schema::lasting(&mut self.connection, |connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch("DROP TABLE rows; ALTER TABLE staged RENAME TO rows;")?;
+            transaction.execute(
+                "UPDATE meta SET venue_id = coalesce(?1, venue_id), base_epoch = ?2, base_seq = ?3",
+                params![venue_id, epoch_base.map(|base| base.epoch.as_str()), base],
+            )?;
+            stand(&transaction, held, &hash, contact)?;
+            Ok(transaction.commit()?)
+        })?;
+        (self.hash, self.unsynced) = (hash, false);
         Ok(())
     }
 }

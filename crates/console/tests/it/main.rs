@@ -15,6 +15,7 @@ mod network;
 mod offline;
 mod outbox_file;
 mod overlay;
+mod power;
 mod program;
 mod pushes;
 mod sending;

@@ -280,7 +280,7 @@ impl Driver {
         let contact = self.core.contact_now();
         self.core.check_file();
         self.core.view_mut().last_sync_at = Some(contact.at);
-        if let Some(cache) = self.core.cache().as_ref()
+        if let Some(cache) = self.core.cache().as_mut()
             && let Err(error) = cache.note_contact(contact)
         {
             tracing::warn!(%error, "the time of the last contact was not kept");
