@@ -23,7 +23,7 @@ fn a_tap_in_the_window_reaches_the_venue_and_a_tap_elsewhere_the_window() {
         let window = Window::open(folder.path(), &["--server", server.base()]).await;
         window.sees(r#"[data-testid="sync-light"][data-link="live"]"#).await;
 
-        window.press(r#"[data-testid="nav-checkin"]"#).await;
+        window.goes_to("checkin").await;
         window.enters(r#"[data-testid="band-input"]"#, "B-104").await;
         let tile = format!(r#"[data-testid="product-tile"][data-product-id={}]"#, hour["id"]);
         window.press(&tile).await;
@@ -31,14 +31,14 @@ fn a_tap_in_the_window_reaches_the_venue_and_a_tap_elsewhere_the_window() {
         window.sees(r#"[data-testid="checkin-answer"][data-kind="done"]"#).await;
         assert_eq!(server.get("/api/sessions/status/B-104")["status"], "waiting");
 
-        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.goes_to("gate").await;
         window.sees(r#"[data-testid="gate-row"][data-barcode="B-104"][data-status="waiting"]"#).await;
         window.enters(r#"[data-testid="gate-input"]"#, "B-104").await;
         window.sees(r#"[data-testid="gate-answer"][data-outcome="go"]"#).await;
         window.sees(r#"[data-testid="gate-row"][data-barcode="B-104"][data-status="playing"]"#).await;
         assert_eq!(server.get("/api/sessions/status/B-104")["status"], "playing");
 
-        window.press(r#"[data-testid="nav-monitor"]"#).await;
+        window.goes_to("monitor").await;
         window.sees(r#"[data-testid="monitor-tile"][data-barcode="B-104"][data-status="playing"]"#).await;
         window.marks_page().await;
         let pause = server.call("POST", "/api/sessions/pause", &json!({ "barcodeId": "B-104" }));
@@ -65,7 +65,7 @@ fn what_was_sold_and_boarded_without_a_server_outlives_the_window_and_reaches_th
     let (here, there) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
     window::run(async {
         let elsewhere = Window::open(there.path(), &["--server", &at]).await;
-        elsewhere.press(r#"[data-testid="nav-monitor"]"#).await;
+        elsewhere.goes_to("monitor").await;
         let window = Window::open(here.path(), &["--server", &at]).await;
         window.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
         assert!(server.stop().success(), "{}", server.stderr());
@@ -75,7 +75,7 @@ fn what_was_sold_and_boarded_without_a_server_outlives_the_window_and_reaches_th
         window.press(&format!(r#"[data-testid="product-tile"][data-product-id={}]"#, hour["id"])).await;
         window.press(r#"[data-testid="charge"]"#).await;
         window.sees(r#"[data-testid="checkin-answer"][data-kind="saved"]"#).await;
-        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.goes_to("gate").await;
         window.sees(r#"[data-testid="gate-row"][data-status="waiting"] [data-testid="pending-mark"]"#).await;
         window.enters(r#"[data-testid="gate-input"]"#, "B-104").await;
         window.sees(r#"[data-testid="gate-answer"][data-outcome="go"][data-saved="offline"]"#).await;
@@ -83,7 +83,7 @@ fn what_was_sold_and_boarded_without_a_server_outlives_the_window_and_reaches_th
         window.kill();
 
         let window = Window::open(here.path(), &["--server", &at]).await;
-        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.goes_to("gate").await;
         window.sees(r#"[data-testid="gate-row"][data-status="playing"] [data-testid="pending-mark"]"#).await;
         let listen = at.strip_prefix("http://").expect("an address");
         server = ServerProcess::start_on(data.path(), listen, &["--insecure-open"]);
@@ -91,7 +91,7 @@ fn what_was_sold_and_boarded_without_a_server_outlives_the_window_and_reaches_th
         elsewhere.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
         window.sees(r#"[data-testid="sync-light"][data-in-sync="true"]"#).await;
         window.sees(r#"[data-testid="gate-row"][data-status="playing"]:not(:has([data-testid="pending-mark"]))"#).await;
-        window.press(r#"[data-testid="nav-sync"]"#).await;
+        window.goes_to("sync").await;
         window.press(r#"[data-testid="command"][data-state="settled"] > summary"#).await;
         window.sees(r#"[data-testid="fate"] > li:nth-child(4)"#).await;
         window.close().await;
@@ -113,7 +113,7 @@ fn a_play_that_the_venue_refuses_afterwards_needs_attention_until_it_is_closed_w
     let folder = TempDir::new().expect("a folder");
     window::run(async {
         let window = Window::open(folder.path(), &["--server", &at]).await;
-        window.press(r#"[data-testid="nav-gate"]"#).await;
+        window.goes_to("gate").await;
         window.sees(r#"[data-testid="gate-row"][data-barcode="B-104"]"#).await;
         assert!(server.stop().success(), "{}", server.stderr());
         window.sees(r#"[data-testid="sync-light"][data-link="offline"]"#).await;
@@ -126,7 +126,7 @@ fn a_play_that_the_venue_refuses_afterwards_needs_attention_until_it_is_closed_w
         assert_eq!(server.call("POST", "/api/sessions/end", &json!({ "barcodeId": "B-104" })).status, 200);
         let window = Window::open(folder.path(), &["--server", &at]).await;
         window.sees(r#"[data-testid="attention-count"]"#).await;
-        window.press(r#"[data-testid="nav-attention"]"#).await;
+        window.goes_to("attention").await;
         window.sees(r#"[data-testid="attention-entry"][data-kind="rejected"]"#).await;
         window.press(r#"[data-testid="attention-dismiss"]"#).await;
         // Longer, and typed this fast, it would be a scan.

@@ -92,8 +92,8 @@ fn a_desk_that_is_paired_by_a_sealed_code_believes_this_venue_alone() {
     assert_eq!(paired["role"], "manager", "{paired}");
     let status = desk.live();
     assert_eq!(status["problem"], Value::Null);
-    let sold = desk.settle(json!({ "type": "product.create", "name": "Hour", "price": 10, "category": "c",
-        "timeValueSeconds": 3600 }));
+    let sold = desk.settle(json!({ "type": "product.create",
+        "product": { "name": "Hour", "price": 10, "category": "c", "timeValueSeconds": 3600 } }));
     assert_eq!(sold["state"], "settled", "{sold}");
 
     // The pin outlives a restart, and a certificate that was renewed is believed at once.
@@ -111,10 +111,34 @@ fn a_desk_that_is_paired_by_a_sealed_code_believes_this_venue_alone() {
     drop(server);
     let impostor = other.serve(&listen);
     says(&mut desk, "certificate");
-    assert_eq!(desk.status()["link"], "connecting");
+    assert_ne!(desk.status()["link"], "live");
     drop(impostor);
     let _server = venue.serve(&listen);
     desk.live();
+}
+
+#[test]
+fn a_desk_whose_pin_is_damaged_believes_nobody_and_goes_on_until_it_is_paired_again() {
+    let venue = Venue::new();
+    let server = venue.serve("127.0.0.1:0");
+    let mut desk = ConsoleProcess::start(&https(&server));
+    let code = server.ready()["pairingCode"].as_str().expect("a code").to_owned();
+    assert_eq!(pair(&mut desk, &code)["ok"], true);
+    desk.live();
+    let (dir, listen) = (desk.dir().to_owned(), server.address().to_string());
+    desk.kill();
+    std::fs::write(dir.join("authority.pem"), "-----BEGIN CERTIFICATE-----\nMAMCAQU=\n-----END CERTIFICATE-----\n")
+        .expect("written");
+    let mut desk = ConsoleProcess::start_on(&dir, &https(&server));
+    says(&mut desk, "certificate");
+    assert_eq!(desk.query(&["products"]), json!([]), "what it holds shows");
+    drop(server);
+    let code = venue.code();
+    let server = venue.serve(&listen);
+    // The server knows it still: a manager would have removed it, or this is what it says.
+    let again = pair(&mut desk, &code);
+    assert_eq!(again["error"]["code"], "device_paired", "{again}");
+    drop(server);
 }
 
 #[test]

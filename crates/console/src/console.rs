@@ -25,7 +25,7 @@ use crate::{
     net::{
         Chance, Clock, Executor, Realtime, Rest,
         clock::{SystemChance, SystemClock, fresh_device_id},
-        credential::{self, Credential},
+        credential::{self, Credential, Token},
         executor::TokioExecutor,
         rest::{Http, server_url},
         socket::SocketIo,
@@ -132,7 +132,8 @@ impl Console {
         let base = server_url(&options.server)?;
         Self::open_with(&options.data_dir, options.device_name.as_deref(), |device| {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-            let token = options.token.clone().or_else(|| credential::stored(&options.data_dir));
+            let given = options.token.clone().map(Token::given);
+            let token = given.or_else(|| credential::stored(&options.data_dir));
             let (credential, trust) = (Credential::new(token), Trust::stored(&options.data_dir));
             Ok(Ports {
                 realtime: Arc::new(SocketIo::new(&base, (credential.clone(), trust.clone()), device, clock.clone())),
@@ -419,7 +420,7 @@ fn open_cache(path: &Path) -> Result<(Cache, Loaded, Vec<Notice>), OpenError> {
 
 /// Opens the cache of the venue that the outbox's commands are for: rows of another one would be laid under them.
 fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<Notice>), OpenError> {
-    let (cache, mut loaded, notices) = open_cache(path)?;
+    let (cache, mut loaded, mut notices) = open_cache(path)?;
     match (outbox.venue_id()?, &loaded.venue_id) {
         (Some(ours), Some(theirs)) if ours != *theirs => {
             drop(cache);
@@ -427,7 +428,12 @@ fn open_cache_of(outbox: &Outbox, path: &Path) -> Result<(Cache, Loaded, Vec<Not
             let loaded = Loaded { venue_id: Some(ours), ..cache.load()? };
             return Ok((cache, loaded, vec![notice]));
         }
-        (Some(ours), None) => loaded.venue_id = Some(ours),
+        (Some(ours), None) => {
+            loaded.venue_id = Some(ours);
+            // A desk that has met its venue never starts with nothing and says nothing.
+            let is_gone = notices.is_empty() && loaded.held.is_none();
+            notices.extend(is_gone.then_some(Notice::CacheGone));
+        }
         _ => {}
     }
     Ok((cache, loaded, notices))

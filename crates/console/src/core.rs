@@ -5,7 +5,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        atomic::AtomicBool,
+    },
 };
 
 use gangway_domain::{
@@ -28,7 +31,7 @@ use crate::{
     overlay::Overlay,
     problem::{Notice, Problem},
     query::{answer, coalesce::Pending, key::Topic, push::Push, subscriptions::Subscriptions},
-    status::{Device, DifferenceReport, FoundBy, FreshState, Freshness, SyncStatus},
+    status::{Device, DifferenceReport, FoundBy, FreshState, Freshness},
     sync::{
         input::Input,
         state::{Held, LinkState},
@@ -137,6 +140,8 @@ pub(crate) struct Core {
     inputs: mpsc::UnboundedSender<Input>,
     /// A command was taken.
     pub(crate) tapped: Notify,
+    /// What is in the outbox is to be put right before more of it is sent.
+    pub(crate) put_right_due: AtomicBool,
     /// The server is to be told which lent places this desk holds.
     pub(crate) lease_due: Notify,
     /// Something is there to be pushed.
@@ -180,6 +185,7 @@ impl Core {
             device,
             inputs,
             tapped: Notify::new(),
+            put_right_due: AtomicBool::new(false),
             lease_due: Notify::new(),
             to_push: Notify::new(),
             progress: watch::Sender::new(0),
@@ -287,6 +293,15 @@ impl Core {
         waiting_for_disk(|| with_open(&self.outbox, work))
     }
 
+    /// The outbox, if nobody has it: for who must not wait for a disk.
+    pub(crate) fn outbox_at_once(&self) -> Option<MutexGuard<'_, Option<Outbox>>> {
+        match self.outbox.try_lock() {
+            Ok(outbox) => Some(outbox),
+            Err(TryLockError::Poisoned(outbox)) => Some(outbox.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Works with the outbox where waiting for the disk holds nobody up.
     pub(crate) async fn outbox_blocking<T: Send + 'static>(
         &self,
@@ -362,63 +377,6 @@ impl Core {
     /// The data of a topic as it stands; none of the status, which needs a file as well.
     pub(crate) fn data(&self, view: &View, topic: &Topic) -> Option<Value> {
         answer::compute(topic, view.venue.as_ref()?, &view.overlay, view.clock.at(self.clock.mono_ms()))
-    }
-
-    /// The status, with the commands counted that are not answered or do not show yet. It waits for the outbox, so the
-    /// caller holds no lock.
-    pub(crate) fn status(&self) -> SyncStatus {
-        let at = self.view().held.as_ref().map(|held| held.position.clone());
-        let counted = self.with_outbox(|outbox| outbox.pending(at.as_ref())).ok();
-        self.status_with(counted)
-    }
-
-    /// The status, for screens: a tap may hold the outbox for as long as the disk takes, and they go on. Whoever has it
-    /// says afterwards that the status moved.
-    pub(crate) fn status_at_once(&self) -> SyncStatus {
-        let at = self.view().held.as_ref().map(|held| held.position.clone());
-        let free = match self.outbox.try_lock() {
-            Ok(outbox) => Some(outbox),
-            Err(TryLockError::Poisoned(outbox)) => Some(outbox.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        let open = free.as_ref().and_then(|outbox| outbox.as_ref());
-        let counted = open.and_then(|outbox| outbox.pending(at.as_ref()).ok());
-        drop(free);
-        self.status_with(counted)
-    }
-
-    fn status_with(&self, counted: Option<u64>) -> SyncStatus {
-        let view = self.view();
-        // A file that can't be read is no empty one.
-        let pending = counted.unwrap_or_else(|| u64::try_from(view.overlay.len()).unwrap_or(u64::MAX));
-        let held = view.held.as_ref();
-        let (metrics, drain) = {
-            let desk = self.desk();
-            (desk.metrics.view(), desk.drain)
-        };
-        SyncStatus {
-            link: view.link,
-            epoch: held.map(|held| held.position.epoch.0.clone()),
-            cursor: held.map(|held| held.position.seq),
-            head: held.map(|held| view.head.max(held.position.seq)),
-            pending,
-            oldest_pending_at: view.overlay.oldest_at().map(VenueTime::to_iso),
-            attention: view.venue.as_ref().map_or(0, |venue| venue.attention().count()),
-            places: view.places(&self.device.id),
-            drain,
-            clock_offset_ms: view.clock.offset_ms(),
-            clock_uncertainty_ms: view.clock.uncertainty_ms(),
-            state_hash: view.hash.clone(),
-            in_sync: view.agreed && view.file_checked && !view.file_differs,
-            last_sync_at: view.last_sync_at.map(VenueTime::to_iso),
-            offline_since: view.offline_since.map(VenueTime::to_iso),
-            hash_mismatches: metrics.link.hash_mismatches,
-            differs: view.differs.clone(),
-            problem: view.outbox_problem.as_ref().or(view.problem.as_ref()).cloned(),
-            notices: view.notices.clone(),
-            device: self.device.clone(),
-            metrics,
-        }
     }
 
     /// Looks whether the rows on disk are those that were committed before the start.

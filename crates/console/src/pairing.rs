@@ -47,7 +47,7 @@ pub(crate) async fn pair(
     if let Some(authority) = &paired.authority {
         trust::store(folder, authority).map_err(ConsoleError::TokenNotSaved)?;
     }
-    credential::store(folder, &paired.token).map_err(ConsoleError::TokenNotSaved)?;
+    credential::store(folder, &paired.token()).map_err(ConsoleError::TokenNotSaved)?;
     Ok(PairedAs { device_id: paired.device_id.to_string(), role: paired.role })
 }
 

@@ -230,6 +230,11 @@ pub enum Notice {
         /// The name that it has now.
         file: String,
     },
+    /// It was gone, or empty, beside an outbox that is not.
+    #[error(
+        "The local copy of this venue was gone; it is fetched again from the server. What was tapped here is kept."
+    )]
+    CacheGone,
     /// The outbox was gone, beside a cache that is not.
     #[error(
         "The file of what this desk had taken and not sent was gone. What was in it is lost; the desk goes on as a new one."
@@ -260,7 +265,7 @@ impl Notice {
     fn params(&self) -> Value {
         match self {
             Self::CacheReplaced { file, .. } | Self::CacheOfOtherVenue { file, .. } => json!({ "file": file }),
-            Self::OutboxLost => json!({}),
+            Self::CacheGone | Self::OutboxLost => json!({}),
         }
     }
 }

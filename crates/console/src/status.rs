@@ -1,10 +1,11 @@
 //! How the console stands: `status`, and `["syncStatus"]` for the window.
 
-use gangway_domain::ids::Seq;
+use gangway_domain::{ids::Seq, time::VenueTime};
 use serde::Serialize;
 
 use crate::{
     cache::RowDifference,
+    core::Core,
     metrics::MetricsView,
     outbox::sender::Drain,
     problem::{Notice, Problem},
@@ -123,4 +124,59 @@ pub struct SyncStatus {
     pub device: Device,
     /// The counters.
     pub metrics: MetricsView,
+}
+
+impl Core {
+    /// The status, with the commands counted that are not answered or do not show yet. It waits for the outbox, so the
+    /// caller holds no lock.
+    pub(crate) fn status(&self) -> SyncStatus {
+        let at = self.view().held.as_ref().map(|held| held.position.clone());
+        let counted = self.with_outbox(|outbox| outbox.pending(at.as_ref())).ok();
+        self.status_with(counted)
+    }
+
+    /// The status, for screens: a tap may hold the outbox for as long as the disk takes, and they go on. Whoever has it
+    /// says afterwards that the status moved.
+    pub(crate) fn status_at_once(&self) -> SyncStatus {
+        let at = self.view().held.as_ref().map(|held| held.position.clone());
+        let free = self.outbox_at_once();
+        let open = free.as_ref().and_then(|outbox| outbox.as_ref());
+        let counted = open.and_then(|outbox| outbox.pending(at.as_ref()).ok());
+        drop(free);
+        self.status_with(counted)
+    }
+
+    fn status_with(&self, counted: Option<u64>) -> SyncStatus {
+        let view = self.view();
+        // A file that can't be read is no empty one.
+        let pending = counted.unwrap_or_else(|| u64::try_from(view.overlay.len()).unwrap_or(u64::MAX));
+        let held = view.held.as_ref();
+        let (metrics, drain) = {
+            let desk = self.desk();
+            (desk.metrics.view(), desk.drain)
+        };
+        SyncStatus {
+            link: view.link,
+            epoch: held.map(|held| held.position.epoch.0.clone()),
+            cursor: held.map(|held| held.position.seq),
+            head: held.map(|held| view.head.max(held.position.seq)),
+            pending,
+            oldest_pending_at: view.overlay.oldest_at().map(VenueTime::to_iso),
+            attention: view.venue.as_ref().map_or(0, |venue| venue.attention().count()),
+            places: view.places(&self.device.id),
+            drain,
+            clock_offset_ms: view.clock.offset_ms(),
+            clock_uncertainty_ms: view.clock.uncertainty_ms(),
+            state_hash: view.hash.clone(),
+            in_sync: view.agreed && view.file_checked && !view.file_differs,
+            last_sync_at: view.last_sync_at.map(VenueTime::to_iso),
+            offline_since: view.offline_since.map(VenueTime::to_iso),
+            hash_mismatches: metrics.link.hash_mismatches,
+            differs: view.differs.clone(),
+            problem: view.outbox_problem.as_ref().or(view.problem.as_ref()).cloned(),
+            notices: view.notices.clone(),
+            device: self.device.clone(),
+            metrics,
+        }
+    }
 }

@@ -278,7 +278,13 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     let text = error.to_string();
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("The flags are not right.");
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut first = lines.next().unwrap_or("The flags are not right.").to_owned();
+    if error.kind() == ErrorKind::MissingRequiredArgument {
+        // What is missing stands on lines of its own.
+        let missing: Vec<_> = lines.take_while(|line| line.starts_with("--")).collect();
+        first = format!("{first} {}", missing.join(", "));
+    }
     eprintln!("{}", first.trim_start_matches("error: "));
     ExitCode::from(EXIT_USAGE)
 }

@@ -16,6 +16,8 @@ use thirtyfour::{Capabilities, Key, prelude::*};
 use super::display::Display;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a view may take to open before somebody presses again.
+const PRESSED_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// An open window; closes when dropped, better by [`Window::close`].
 pub(crate) struct Window {
@@ -81,6 +83,21 @@ impl Window {
         if let Err(error) = pressed {
             panic!("{css} can't be pressed: {error}; the page says: {}", self.text().await);
         }
+    }
+
+    /// Goes to a view. The first click into a window that has just opened may reach nothing under this driver: then, as
+    /// a person would, it presses again.
+    pub(crate) async fn goes_to(&self, view: &str) {
+        let item = format!(r#"[data-testid="nav-{view}"]"#);
+        let current = format!("{item}[aria-current]");
+        for _ in 0..3 {
+            self.press(&item).await;
+            let query = self.page.query(By::Css(current.as_str())).wait(PRESSED_AGAIN_AFTER, LOOK_EVERY);
+            if query.first().await.is_ok() {
+                return;
+            }
+        }
+        panic!("{view} does not open; the page says: {}", self.text().await);
     }
 
     /// Types a line into what `css` finds, as a scanner does.

@@ -156,7 +156,7 @@ impl Cache {
     fn open_as_it_is(path: &Path) -> Result<Self, CacheError> {
         let connection = schema::open(path)?;
         let data_version = data_version(&connection)?;
-        Ok(Self { connection, path: path.to_owned(), hash: StateHash::default(), data_version, unsynced: false })
+        Ok(Self { connection, path: path.to_owned(), hash: StateHash::default(), data_version, unsynced: true })
     }
 
     /// Where the file is.

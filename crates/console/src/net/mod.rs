@@ -31,6 +31,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+use self::credential::Token;
 use crate::sync::message::EventsPage;
 
 /// Signals of one link that wait to be read; past it the link has a gap.
@@ -269,6 +270,16 @@ pub struct Paired {
     /// Whose certificates it believes from now on, if its code had a seal.
     #[serde(skip)]
     pub authority: Option<CertificateDer<'static>>,
+    /// The server's name, where only that says who it is.
+    #[serde(skip)]
+    pub host: Option<String>,
+}
+
+impl Paired {
+    /// The token, and whom it is for.
+    pub fn token(&self) -> Token {
+        Token { token: self.token.clone(), host: self.host.clone() }
+    }
 }
 
 /// What a desk says of its lent places.

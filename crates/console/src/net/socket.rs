@@ -17,7 +17,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::{Clock, Connection, Inbox, LinkError, Realtime, Signal, cause, credential::Credential, trust::Trust};
+use super::{
+    Clock, Connection, Inbox, LinkError, Realtime, Signal, cause,
+    credential::Credential,
+    trust::{Pinned, Trust},
+};
 
 /// How long the handshake may take: a server that accepts and says nothing would block for ever.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,9 +72,12 @@ impl SocketIo {
         let (closing, failing) = (inbox.clone(), inbox.clone());
         let (on_open, on_close, on_error) = (first.clone(), first.clone(), first.clone());
         let (hearing, clock) = (inbox.clone(), self.clock.clone());
-        let builder = match self.trust.authority() {
-            None => ClientBuilder::new(self.url.clone()),
-            Some(authority) => ClientBuilder::new(self.url.clone()).tls_config(believing(&authority)?),
+        let builder = match self.trust.pinned() {
+            Pinned::Nothing => ClientBuilder::new(self.url.clone()),
+            Pinned::Authority(authority) => ClientBuilder::new(self.url.clone()).tls_config(believing(&authority)?),
+            Pinned::Unreadable => {
+                return Err(LinkError("the certificate of the venue's authority can't be read".to_owned()));
+            }
         };
         Ok(builder
             .transport_type(TransportType::Websocket)

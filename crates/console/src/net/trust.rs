@@ -27,34 +27,60 @@ const CODE_LENGTH: usize = 8;
 /// Letters of a seal; each is 5 bits.
 const SEAL_LENGTH: usize = 16;
 
-/// The authority that is pinned, as DER; none: the system's count. Clones share it.
+/// Whom this device believes. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    authority: Arc<RwLock<Option<CertificateDer<'static>>>>,
+    pinned: Arc<RwLock<Pinned>>,
+}
+
+/// What pairing has pinned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pinned {
+    /// Nothing: whom the system believes is believed.
+    #[default]
+    Nothing,
+    /// This authority alone.
+    Authority(CertificateDer<'static>),
+    /// Something that can't be read any more: nobody is believed until the desk is paired again.
+    Unreadable,
 }
 
 impl Trust {
-    /// With what was pinned in `folder`. One that can't be read counts as none: nobody is believed then whom the system
-    /// does not know, and the desk is paired again.
+    /// With what was pinned in `folder`.
     pub fn stored(folder: &Path) -> Self {
-        let read = match fs::read(folder.join(FILE)) {
-            Ok(read) => CertificateDer::from_pem_slice(&read).map_err(|error| error.to_string()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::default(),
-            Err(error) => Err(error.to_string()),
+        let pinned = match fs::read(folder.join(FILE)) {
+            Ok(text) => read(&text).map_or_else(
+                |error| {
+                    tracing::error!(error, "the venue's authority can't be read; nobody is believed");
+                    Pinned::Unreadable
+                },
+                Pinned::Authority,
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Pinned::Nothing,
+            Err(error) => {
+                tracing::error!(%error, "the venue's authority can't be read; nobody is believed");
+                Pinned::Unreadable
+            }
         };
-        let read = read.inspect_err(|error| tracing::error!(%error, "the venue's authority can't be read"));
-        Self { authority: Arc::new(RwLock::new(read.ok())) }
+        Self { pinned: Arc::new(RwLock::new(pinned)) }
     }
 
     /// What is pinned.
-    pub fn authority(&self) -> Option<CertificateDer<'static>> {
-        self.authority.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn pinned(&self) -> Pinned {
+        self.pinned.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From now on it is this one alone.
     pub fn pin(&self, authority: CertificateDer<'static>) {
-        *self.authority.write().unwrap_or_else(PoisonError::into_inner) = Some(authority);
+        *self.pinned.write().unwrap_or_else(PoisonError::into_inner) = Pinned::Authority(authority);
     }
+}
+
+fn read(text: &[u8]) -> Result<CertificateDer<'static>, String> {
+    let authority = CertificateDer::from_pem_slice(text).map_err(|error| error.to_string())?;
+    // What can't be an authority would stop the start later.
+    RootCertStore::empty().add(authority.clone()).map_err(|error| error.to_string())?;
+    Ok(authority)
 }
 
 /// Keeps what is pinned in `folder`.
@@ -83,15 +109,18 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Takes apart what was typed; the server judges the code.
-    pub fn parse(typed: &str) -> Self {
+    /// Takes apart what was typed; the server judges the code. None: half a seal, which is sent to nobody.
+    pub fn parse(typed: &str) -> Option<Self> {
         let letters: Vec<char> = typed.chars().filter(char::is_ascii_alphanumeric).collect();
+        if letters.len() <= CODE_LENGTH {
+            return Some(Self { code: typed.to_owned(), seal: None });
+        }
         if letters.len() != CODE_LENGTH + SEAL_LENGTH {
-            return Self { code: typed.to_owned(), seal: None };
+            return None;
         }
         let upper = |letters: &[char]| letters.iter().map(char::to_ascii_uppercase).collect::<String>();
         let (code, seal) = letters.split_at(CODE_LENGTH);
-        Self { code: upper(code), seal: Some(upper(seal)) }
+        Some(Self { code: upper(code), seal: Some(upper(seal)) })
     }
 }
 
@@ -194,24 +223,21 @@ mod tests {
     #[test]
     fn a_code_is_taken_apart_however_it_was_typed() {
         let sealed = Sealed::parse("abcd-efgh 2345-6789-ABCD-EFGH");
-        assert_eq!(sealed, Sealed { code: "ABCDEFGH".to_owned(), seal: Some("23456789ABCDEFGH".to_owned()) });
+        assert_eq!(sealed, Some(Sealed { code: "ABCDEFGH".to_owned(), seal: Some("23456789ABCDEFGH".to_owned()) }));
         let plain = Sealed::parse("ABCD-EFGH");
-        assert_eq!(plain, Sealed { code: "ABCD-EFGH".to_owned(), seal: None });
-        assert_eq!(
-            Sealed::parse("ABCD-EFGH-2345").seal,
-            None,
-            "half a seal is none; the server says that it is no code"
-        );
+        assert_eq!(plain, Some(Sealed { code: "ABCD-EFGH".to_owned(), seal: None }));
+        for typed in ["ABCD-EFGH-2", "ABCD-EFGH-2345-6789-ABCD-EFG", "ABCD-EFGH-2345-6789-ABCD-EFGH-2"] {
+            assert_eq!(Sealed::parse(typed), None, "{typed}");
+        }
     }
 
     #[test]
-    fn what_is_pinned_outlives_a_restart_and_what_can_not_be_read_is_none() {
+    fn a_pin_that_can_not_be_read_lets_nobody_in() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(Trust::stored(folder.path()).authority().is_none());
-        let authority = CertificateDer::from(vec![48, 3, 2, 1, 5]);
-        store(folder.path(), &authority).expect("stored");
-        assert_eq!(Trust::stored(folder.path()).authority(), Some(authority));
+        assert_eq!(Trust::stored(folder.path()).pinned(), Pinned::Nothing);
+        store(folder.path(), &CertificateDer::from(vec![48, 3, 2, 1, 5])).expect("stored");
+        assert_eq!(Trust::stored(folder.path()).pinned(), Pinned::Unreadable, "it is no certificate");
         fs::write(folder.path().join(FILE), "broken").expect("written");
-        assert!(Trust::stored(folder.path()).authority().is_none());
+        assert_eq!(Trust::stored(folder.path()).pinned(), Pinned::Unreadable);
     }
 }

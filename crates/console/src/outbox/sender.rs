@@ -1,7 +1,11 @@
 //! Sends what waits in the outbox while there is a link, until each command is answered. Which go out next, and
 //! together, is for the [`queue`](super::queue) to say.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use gangway_domain::ids::{CommandId, Epoch, Seq};
@@ -85,12 +89,12 @@ impl Sender {
             if up != std::mem::replace(&mut self.is_up, up) {
                 self.link_moved().await;
             }
-            let read = self.read_news().await;
+            let read = (!up || self.put_right().await) && self.read_news().await;
             if read && failures > 0 {
                 self.core.outbox_written(None);
             }
             failures = if read { 0 } else { failures + 1 };
-            if up {
+            if up && read {
                 self.begin_calls();
                 self.purge().await;
             }
@@ -136,20 +140,35 @@ impl Sender {
         self.queue.due_ms(now_ms).filter(|_| self.is_up).map(|at_ms| at_ms - now_ms)
     }
 
-    /// With a link, what the server's log lost goes again, and what waited for a link goes at once.
+    /// With a link, what waited for it goes at once.
     async fn link_moved(&mut self) {
         self.backlog = Backlog::default();
         if self.is_up {
-            let core = self.core.clone();
-            let put_right = move |outbox: &mut Outbox| core.date_anew(outbox).and_then(|()| core.resend_lost(outbox));
-            if let Err(error) = self.core.outbox_blocking(put_right).await {
-                tracing::error!(%error, "the outbox can't be written");
-            }
+            self.core.put_right_due.store(true, Ordering::Relaxed);
             self.queue.link_up();
-            self.read_news().await;
-            self.begin_backlog(self.backlog.resends);
+            if self.put_right().await && self.read_news().await {
+                self.begin_backlog(self.backlog.resends);
+            }
         }
         self.show_drain();
+    }
+
+    /// What was dated by a guess is dated anew, and what the server's log lost goes again. Nothing is sent before that
+    /// is on disk: sent as it is, it would be too old, or in the wrong place.
+    async fn put_right(&mut self) -> bool {
+        // What becomes due meanwhile is due again.
+        if !self.core.put_right_due.swap(false, Ordering::Relaxed) {
+            return true;
+        }
+        let core = self.core.clone();
+        let put_right = move |outbox: &mut Outbox| core.date_anew(outbox).and_then(|()| core.resend_lost(outbox));
+        let done = self.core.outbox_blocking(put_right).await;
+        if let Err(error) = &done {
+            tracing::error!(%error, "the outbox can't be written; nothing is sent before it can");
+            self.core.put_right_due.store(true, Ordering::Relaxed);
+            self.core.outbox_written(Some(error));
+        }
+        done.is_ok()
     }
 
     /// All that waits now is a backlog.

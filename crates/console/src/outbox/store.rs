@@ -87,7 +87,8 @@ impl Outbox {
     /// # Errors
     /// The file can't be written.
     pub fn name_device(&self, name: &str) -> Result<(), OutboxError> {
-        self.connection.execute("UPDATE device SET name = ?1", [name])?;
+        // The same name again needs no disk.
+        self.connection.execute("UPDATE device SET name = ?1 WHERE name IS NOT ?1", [name])?;
         Ok(())
     }
 
@@ -122,6 +123,24 @@ impl Outbox {
     /// # Errors
     /// The file can't be written; then nothing was taken.
     pub fn take(&mut self, tapped: &Tapped, stored_at: VenueTime) -> Result<Taken, OutboxError> {
+        let taken = self.store_new(tapped, stored_at);
+        if taken.is_err() {
+            self.write_over_what_was_refused();
+        }
+        taken
+    }
+
+    /// Where only the sync failed, what was refused is in the file, and a kill before the next write would bring it
+    /// back. Whatever is written now takes its place; nobody needs to know whether that lasts. A number that is left out
+    /// means nothing.
+    fn write_over_what_was_refused(&self) {
+        let later = self.connection.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'commands'", []);
+        if matches!(later, Ok(0)) {
+            let _ = self.connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('commands', 1)", []);
+        }
+    }
+
+    fn store_new(&mut self, tapped: &Tapped, stored_at: VenueTime) -> Result<Taken, OutboxError> {
         if let Some(known) = self.known(tapped.id, &tapped.command)? {
             return Ok(known);
         }

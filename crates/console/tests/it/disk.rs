@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,7 +17,7 @@ use serde_json::json;
 
 use crate::support::{
     Desk, FakeVenue,
-    desk::{key, open_in},
+    desk::{key, open_in, open_named},
     until,
     venue::{checkin, session},
 };
@@ -384,4 +387,75 @@ async fn while_a_slow_disk_takes_a_tap_the_screens_go_on() {
     assert!(!tap.is_finished(), "the push waited for no disk");
     disk.go_on();
     tap.await.expect("taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_restored_server_lacks_goes_again_once_the_disk_takes_it_and_nothing_before() {
+    for verdict in EACH {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+        let backup = venue.state().backup();
+        let lost = desk.settle(&checkin("B-1", &hour)).await.command_id;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        let waiting = desk.execute(&session("play", "B-1")).await.expect("taken").command_id;
+        venue.state().restore(backup, "epoch-2", None);
+        venue.state().bodies.clear();
+        trouble.with("outbox.sqlite", verdict);
+        venue.set_online(true);
+        until("it is said", || desk.status()["problem"]["code"] == "commands_not_saved").await;
+        assert_eq!(venue.state().bodies.len(), 0, "{verdict:?}: a play of a visit that the server does not know");
+        trouble.is_over();
+        // Nobody waits for the next link.
+        for id in [&lost, &waiting] {
+            desk.console.settled(id, Duration::from_secs(60)).await.expect("settled");
+        }
+        assert_eq!(desk.data(&["playerSession", "B-1"])["status"], "playing", "{verdict:?}");
+        assert_eq!(venue.state().venue.sessions().count(), 1);
+        until("it is over", || desk.status()["problem"].is_null()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tap_that_was_refused_because_only_the_sync_failed_does_not_come_back_after_a_kill() {
+    let (venue, hour) = FakeVenue::with_hour();
+    install();
+    let folder = tempfile::tempdir().expect("a folder");
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = fails.clone();
+    let _disk = Disk::new(folder.path(), move |operation, path| {
+        let is_outbox = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("outbox"));
+        let fails = operation == Operation::Sync && is_outbox && failing.load(Ordering::SeqCst);
+        if fails { Verdict::Fails } else { Verdict::Done }
+    });
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    desk.until_live().await;
+    venue.set_online(false);
+    until("offline", || desk.fresh() == "stale").await;
+    let kept = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+    fails.store(true, Ordering::SeqCst);
+    let refused = desk.execute(&checkin("B-2", &hour)).await.expect_err("not saved");
+    assert_eq!(refused.code(), "disk");
+    // What a kill leaves is what is in the files now.
+    let after = tempfile::tempdir().expect("a folder");
+    for name in ["outbox.sqlite", "outbox.sqlite-wal", "cache.sqlite", "cache.sqlite-wal"] {
+        std::fs::copy(desk.folder.path().join(name), after.path().join(name)).expect("copied");
+    }
+    let again = Desk { console: open_in(after.path(), &venue).expect("a console"), folder: after };
+    assert_eq!(again.bands(), ["B-1"], "what was refused is not there");
+    assert_eq!(again.console.fate(&kept).expect("read").expect("kept").state, CommandState::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_with_a_name_starts_on_a_full_disk() {
+    let (venue, hour) = FakeVenue::with_hour();
+    let (desk, _disk, trouble) = desk_on_a_disk(&venue).await;
+    venue.execute(&checkin("B-1", &hour));
+    until("it shows", || desk.bands() == ["B-1"]).await;
+    let Desk { folder, console } = desk;
+    console.shutdown().await;
+    open_named(folder.path(), &venue, "Gate").expect("a console").shutdown().await;
+    trouble.with("", Verdict::Full);
+    let console = open_named(folder.path(), &venue, "Gate").expect("it has that name already");
+    console.shutdown().await;
 }

@@ -160,6 +160,43 @@ async fn a_cache_that_can_not_be_used_is_set_aside_and_rebuilt_and_the_outbox_st
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_desk_whose_cache_is_gone_or_empty_says_so_and_keeps_what_was_tapped() {
+    for empty in [false, true] {
+        let (venue, hour) = FakeVenue::with_hour();
+        let desk = Desk::live(&venue).await;
+        venue.set_online(false);
+        until("offline", || desk.fresh() == "stale").await;
+        let kept = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        let Desk { folder, console } = desk;
+        console.shutdown().await;
+        for name in ["cache.sqlite", "cache.sqlite-wal", "cache.sqlite-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(name));
+        }
+        if empty {
+            std::fs::write(folder.path().join("cache.sqlite"), "").expect("a file");
+        }
+        let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+        assert_eq!(desk.data(&["products"]), json!(null), "nothing is made up");
+        assert_eq!(desk.status()["notices"][0]["code"], "cache_gone", "{empty}");
+        assert_eq!(desk.status()["pending"], 1);
+        venue.set_online(true);
+        desk.console.settled(&kept, std::time::Duration::from_secs(60)).await.expect("settled");
+        assert_eq!(desk.bands(), ["B-1"]);
+        let desk = desk.restart(&venue).await;
+        assert!(desk.sync_status().notices.is_empty(), "said once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_desk_that_is_new_has_nothing_to_say() {
+    let (venue, _) = FakeVenue::with_hour();
+    venue.set_online(false);
+    let folder = tempfile::tempdir().expect("a folder");
+    let desk = Desk { console: open_in(folder.path(), &venue).expect("a console"), folder };
+    assert!(desk.sync_status().notices.is_empty());
+}
+
 fn break_bytes(file: &std::path::Path) {
     std::fs::write(file, vec![0x5a; 20_000]).expect("written");
 }

@@ -7,7 +7,7 @@ use gangway_console::{
     net::{
         Clock, EventsAfter, EventsAnswer, Inbox, Realtime, Rest, RestError,
         clock::SystemClock,
-        credential::Credential,
+        credential::{Credential, Token},
         rest::{Http, server_url},
         socket::SocketIo,
         trust::Trust,
@@ -38,7 +38,7 @@ async fn server(answer: &'static str) -> (String, mpsc::UnboundedReceiver<String
 }
 
 fn http(address: &str, token: Option<&str>) -> Http {
-    let credential = Credential::new(token.map(str::to_owned));
+    let credential = Credential::new(token.map(|token| Token::given(token.to_owned())));
     Http::new(server_url(address).expect("an address"), credential, Trust::default(), &DeviceId::from("device-7"))
         .expect("a client")
 }

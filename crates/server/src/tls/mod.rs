@@ -133,9 +133,10 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(chain)
 }
 
-/// What signs itself stands at the end of a chain only where nobody else vouches for it.
+/// What signs itself and another: who is given only the other has to know it. Public authorities are left out of chains,
+/// since whoever believes them has them. A certificate that signs itself alone is nobody's authority.
 fn seal(chain: &[CertificateDer<'_>]) -> Option<String> {
-    let last = chain.last()?;
+    let [_, .., last] = chain else { return None };
     let (_, parsed) = parse_x509_certificate(last).ok()?;
     if parsed.issuer() != parsed.subject() {
         return None;

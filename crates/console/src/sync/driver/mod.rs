@@ -53,6 +53,8 @@ pub(crate) struct Running {
     /// When the event that is being worked on arrived.
     arrived_us: u64,
     ups: u64,
+    /// The file of a cache that could not be made.
+    lost_cache: Option<std::path::PathBuf>,
 }
 
 /// What a fetch brought.
@@ -223,6 +225,7 @@ impl Driver {
         match effect {
             Effect::FetchEvents { fetch, after } => self.start(fetch_events(self.core.clone(), fetch, after, answers)),
             Effect::FetchSnapshot { fetch, reason } => {
+                waiting_for_disk(|| self.make_lost_cache());
                 tracing::info!(?reason, "loading a snapshot");
                 self.start(fetch_snapshot(self.core.clone(), fetch, reason, answers));
             }

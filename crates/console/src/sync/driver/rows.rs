@@ -1,5 +1,7 @@
 //! The rows: committed to the cache, shown in the view, and turned into updates of queries.
 
+use std::sync::atomic::Ordering;
+
 use gangway_domain::{band::BarcodeId, event::EventName, ids::SessionId, rows::Change, venue::Venue};
 use serde_json::Value;
 
@@ -123,8 +125,9 @@ impl Driver {
                 view.epoch_base = base;
             }
             if let Err(error) = self.core.resend_lost(outbox) {
-                // The next link finds them.
-                tracing::error!(%error, "the outbox can't be written");
+                tracing::error!(%error, "the outbox can't be written; nothing is sent before it can");
+                self.core.put_right_due.store(true, Ordering::Relaxed);
+                self.core.tapped.notify_one();
             }
             Ok(())
         });
@@ -160,6 +163,19 @@ impl Driver {
         Input::ApplyFailed { held: self.core.cache().as_ref().and_then(|cache| cache.held().ok().flatten()) }
     }
 
+    /// A cache that was set aside and could not be replaced, as on a full disk, is made before rows are asked for.
+    pub(super) fn make_lost_cache(&mut self) {
+        let Some(path) = self.running.lost_cache.take() else { return };
+        let mut cache = self.core.cache();
+        match Cache::open(&path) {
+            Ok((fresh, _)) => *cache = Some(fresh),
+            Err(error) => {
+                tracing::error!(%error, "no new cache file could be made; it is tried again");
+                self.running.lost_cache = Some(path);
+            }
+        }
+    }
+
     /// The cache could not be written: a file that is of no use is replaced by an empty one.
     pub(super) fn cache_failed(&mut self, error: &CacheError) -> Input {
         tracing::error!(%error, "the cache could not be written; it is fetched anew");
@@ -175,7 +191,10 @@ impl Driver {
                     *cache = Some(fresh);
                     self.core.view_mut().notices.push(notice);
                 }
-                Err(error) => tracing::error!(%error, "no new cache file could be made"),
+                Err(error) => {
+                    tracing::error!(%error, "no new cache file could be made; it is tried again");
+                    self.running.lost_cache = Some(path);
+                }
             }
         }
         let held = cache.as_ref().and_then(|cache| cache.held().ok().flatten());

@@ -133,9 +133,18 @@ pub fn open_in(folder: &Path, venue: &FakeVenue) -> Result<Console, OpenError> {
     open_with_clock(folder, venue, &TestClock::default())
 }
 
+/// Opens a console that people call `name`.
+pub fn open_named(folder: &Path, venue: &FakeVenue, name: &str) -> Result<Console, OpenError> {
+    open(folder, venue, &TestClock::default(), Some(name))
+}
+
 /// Opens a console in `folder` of a machine with this clock.
 pub fn open_with_clock(folder: &Path, venue: &FakeVenue, clock: &TestClock) -> Result<Console, OpenError> {
-    Console::open_with(folder, None, |_| {
+    open(folder, venue, clock, None)
+}
+
+fn open(folder: &Path, venue: &FakeVenue, clock: &TestClock, name: Option<&str>) -> Result<Console, OpenError> {
+    Console::open_with(folder, name, |_| {
         Ok(Ports {
             realtime: Arc::new(venue.clone()),
             rest: Arc::new(venue.clone()),

@@ -148,6 +148,8 @@ export const letters = {
       "The copy of the venue on this desk could not be read. It was fetched again from the server; no sale was in it. The old file is kept as {{file}}.",
     cache_of_other_venue:
       "The copy on this desk was of another venue. It was put aside as {{file}}, and the own one fetched from the server.",
+    cache_gone:
+      "The copy of the venue on this desk was gone. It is fetched again from the server. What was tapped here and not sent is kept.",
     outbox_lost:
       "The file of what this desk had taken and not sent was gone. What was in it is lost. The desk goes on as a new one; look at Needs attention.",
   },

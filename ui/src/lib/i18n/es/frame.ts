@@ -113,7 +113,8 @@ export const frame: typeof source = {
     id_conflict: "Esto ya se envió con otro contenido. Prueba otra vez.",
     wrong_code: "Este código no vale. Pide uno nuevo a un responsable.",
     device_paired: "El servidor ya conoce este puesto. Antes un responsable tiene que quitarlo allí.",
-    not_private: "Esta dirección no tiene TLS, así que no se empareja nada con ella. Usa la dirección https del servidor.",
+    not_private:
+      "Esta dirección no tiene TLS, así que no se empareja nada con ella. Usa la dirección https del servidor.",
     too_many_guesses: "Se han probado demasiados códigos. Espera unos minutos.",
     token_not_saved:
       "Este puesto queda emparejado hasta que se cierre, pero no se puede guardar. Puede que el disco esté lleno. Habrá que emparejarlo de nuevo.",

@@ -148,6 +148,8 @@ export const letters: typeof source = {
       "La copia del parque en este puesto no se podía leer. Se ha vuelto a recoger del servidor; no había ventas en ella. El archivo antiguo se guarda como {{file}}.",
     cache_of_other_venue:
       "La copia de este puesto era de otro parque. Se ha apartado como {{file}}, y se ha recogido la propia del servidor.",
+    cache_gone:
+      "La copia del parque en este puesto no estaba. Se recoge otra vez del servidor. Lo que se hizo aquí y no se envió se conserva.",
     outbox_lost:
       "El archivo de lo que este puesto había hecho y no enviado no estaba. Lo que había en él se ha perdido. El puesto sigue como uno nuevo; mira en Por revisar.",
   },
