@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use super::{effect::SnapshotReason, message::Malformed, state::Held};
 use crate::{
-    cache::{CacheError, Fold, RowDifference, typed_row},
-    core::Core,
+    cache::{Cache, CacheError, Fold, RowDifference, typed_row},
+    core::{Core, waiting_for_disk},
     net::{
         RestError,
         snapshot::{SnapshotHeader, SnapshotLine, SnapshotReader, SnapshotRow},
@@ -76,6 +76,11 @@ pub(crate) async fn load(core: Arc<Core>, reason: SnapshotReason) -> Result<Stag
     loading.finish(reason)
 }
 
+/// Works with the cache, which may wait for the disk.
+fn with_cache<T>(core: &Core, work: impl FnOnce(&mut Cache) -> Result<T, CacheError>) -> Result<T, LoadError> {
+    waiting_for_disk(|| Ok(work(core.cache().as_mut().ok_or(LoadError::Closing)?)?))
+}
+
 struct Loading<'a> {
     core: &'a Core,
     reader: SnapshotReader,
@@ -90,7 +95,7 @@ struct Loading<'a> {
 
 impl<'a> Loading<'a> {
     fn new(core: &'a Core) -> Result<Self, LoadError> {
-        core.cache().as_mut().ok_or(LoadError::Closing)?.stage_begin()?;
+        with_cache(core, Cache::stage_begin)?;
         Ok(Self {
             core,
             reader: SnapshotReader::default(),
@@ -154,8 +159,8 @@ impl<'a> Loading<'a> {
 
     fn stage(&mut self) -> Result<(), LoadError> {
         let rows = std::mem::take(&mut self.batch);
-        self.core.cache().as_mut().ok_or(LoadError::Closing)?.stage(&rows, &mut self.hash)?;
-        Ok(())
+        let Self { core, hash, .. } = self;
+        with_cache(core, |cache| cache.stage(&rows, hash))
     }
 
     fn finish(self, reason: SnapshotReason) -> Result<Staged, LoadError> {
@@ -169,8 +174,7 @@ impl<'a> Loading<'a> {
             SnapshotReason::Behind => Vec::new(),
             // What differed is for the report; not being able to say it must not stop the repair.
             SnapshotReason::Repair => {
-                let cache = self.core.cache();
-                cache.as_ref().ok_or(LoadError::Closing)?.differences_from_staged().unwrap_or_default()
+                with_cache(self.core, |cache| Ok(cache.differences_from_staged().unwrap_or_default()))?
             }
         };
         let position = Position { epoch: header.epoch, seq: header.seq };
