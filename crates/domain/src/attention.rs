@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     command::{AttentionAction, Command, RaiseKind},
     decide::{Catalogue, Context, Flag},
+    hash::canonical,
     ids::{AttentionId, CommandId, DeviceId, ProductId, StaffId, row_id},
     money::MinorUnits,
     noticed::Remark,
@@ -203,8 +204,14 @@ fn entry(tapped: Tapped<'_>, kind: AttentionKind) -> AttentionRow {
 }
 
 /// A command as an entry carries it.
+/// Its numbers are written as rows write them, so that the log and a snapshot say the same: `7`, however 7.0 was sent.
 pub(crate) fn bounded_command(wire: &Value) -> Value {
-    if wire.to_string().len() <= COMMAND_MAX_BYTES { wire.clone() } else { json!({ "type": wire.get("type") }) }
+    let text = wire.to_string();
+    if text.len() > COMMAND_MAX_BYTES {
+        return json!({ "type": wire.get("type") });
+    }
+    let canonical = canonical(&text).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    canonical.unwrap_or_else(|| wire.clone())
 }
 
 /// What a sale means in money and credit at the prices that the desk showed.
@@ -231,4 +238,15 @@ fn worth(venue: &Venue, command: &Command, catalogue: &Catalogue) -> Worth {
         worth.credit_ms += product.time_value_ms.unwrap_or(0) * Millis::from(quantity);
     }
     worth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_quoted_as_rows_write_it() {
+        let wire = json!({ "type": "product.update", "changes": { "price": 7.0 } });
+        assert_eq!(bounded_command(&wire)["changes"].to_string(), r#"{"price":7}"#);
+    }
 }
