@@ -12,6 +12,7 @@ use std::{
 use tokio::time::sleep;
 
 use crate::{
+    check::Check,
     desk::Desk,
     dice::Dice,
     machine::{Death, DiskFault, Machine},
@@ -42,6 +43,10 @@ pub struct Plan {
     pub long_outage: bool,
     /// Another venue's server is there to be met.
     pub elsewhere: bool,
+    /// Policy and places change meanwhile.
+    pub settings: bool,
+    /// The venue closes for a month in between.
+    pub closes: bool,
     /// The server's folder is replaced by an older copy once.
     pub restore: bool,
     /// Places are leased.
@@ -56,7 +61,7 @@ impl Plan {
     /// What `dice` say.
     pub fn of(dice: &Dice) -> Self {
         let some = |often: f64| if dice.chance(often) { dice.fraction() } else { 0.0 };
-        Self {
+        let plan = Self {
             desks: usize::try_from(dice.within(2..5)).unwrap_or(2),
             chaos: Duration::from_secs(if dice.chance(0.9) { dice.within(15..80) } else { dice.within(80..300) }),
             tap_every_ms: *dice.pick(&[1_500, 3_000, 6_000]),
@@ -71,6 +76,32 @@ impl Plan {
             places: dice.within(2..6),
             midnight: dice.chance(0.1),
             elsewhere: dice.chance(0.1),
+            settings: dice.chance(0.25),
+            closes: dice.chance(0.08),
+        };
+        // A copy from before the holidays is not put in place after them.
+        Self { restore: plan.restore && !plan.closes, midnight: plan.midnight && !plan.closes, ..plan }
+    }
+
+    /// Nothing goes wrong by itself.
+    pub fn calm(desks: usize) -> Self {
+        Self {
+            desks,
+            chaos: Duration::ZERO,
+            tap_every_ms: 1_000,
+            links: 0.0,
+            deaths: 0.0,
+            server: 0.0,
+            disks: 0.0,
+            clocks: 0.0,
+            long_outage: false,
+            elsewhere: false,
+            settings: false,
+            closes: false,
+            restore: false,
+            strict: false,
+            places: 50,
+            midnight: false,
         }
     }
 }
@@ -240,7 +271,7 @@ async fn act(desk: &Desk, person: &mut Person, plan: &Plan, dice: &Dice) {
 }
 
 /// Nobody leaves a desk off: what stops it from starting is put right after a while.
-async fn switch_on(desk: &Desk, dice: &Dice) {
+pub async fn switch_on(desk: &Desk, dice: &Dice) {
     for failures in 0.. {
         if desk.machine().is_alive() && desk.console().is_some() {
             return;
@@ -264,7 +295,7 @@ fn put_right(machine: &Machine, failures: u32) {
     match failures {
         0..3 => {}
         3..50 => machine.disk_fault(DiskFault::None),
-        50 => machine.fail("it can't be started any more"),
+        50 => machine.fail(Check::Starts, "it can't be started any more"),
         _ => {}
     }
 }
@@ -274,10 +305,11 @@ fn a_death(dice: &Dice) -> Death {
 }
 
 fn a_disk_fault(dice: &Dice) -> DiskFault {
-    match dice.within(0..6) {
+    match dice.within(0..7) {
         0 => DiskFault::Full,
         1 => DiskFault::Failing(0.1 + 0.9 * dice.fraction()),
         2 => DiskFault::Slow(dice.within(5..3_000)),
+        3 => DiskFault::ReadOnly,
         _ => DiskFault::None,
     }
 }

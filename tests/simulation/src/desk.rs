@@ -10,8 +10,8 @@ use std::{
 };
 
 use gangway_console::{
-    CommandState, Console, ConsoleError, ExecuteRequest, Executed, OpenError, Ports, QueryKey, SyncStatus,
-    outbox::Outbox, sync::state::LinkState,
+    AttentionAction, CommandState, Console, ConsoleError, ExecuteRequest, Executed, OpenError, Ports, QueryKey,
+    SyncStatus, outbox::Outbox, sync::state::LinkState,
 };
 use gangway_domain::ids::DeviceId;
 use rusqlite::{Connection, OpenFlags};
@@ -21,11 +21,14 @@ use uuid::Uuid;
 use crate::{
     clock::{DeskChance, DeskClock, MachineClock, TrueTime},
     dice::Dice,
-    ledger::{Answer, Ledger, Tap},
+    ledger::{Answer, Ledger, Settled, Tap, Then},
     link::Link,
     machine::Machine,
     net::{Line, Servers},
 };
+
+/// The namespace of the ids of rows, and of commands that follow from one (`docs/sync.md`, 5).
+pub const ROWS: Uuid = Uuid::from_u128(0x8f2d_51c6_0a7e_4d53_9b1e_6d3a_47c0_91ee);
 
 /// What a desk is made of.
 pub struct Parts {
@@ -194,6 +197,7 @@ impl Desk {
             forced,
             shown: query(&console, &["products"]),
             shown_then: Value::Null,
+            strict: is_strict(&console),
             answer: Answer::None,
             go: false,
             answered_ms: 0,
@@ -212,13 +216,75 @@ impl Desk {
             let machine = machine.clone();
             async move {
                 let (answer, go) = answer(console.execute(request).await);
-                let shown = query(&console, &["products"]);
+                let then = Then { products: query(&console, &["products"]), strict: is_strict(&console) };
                 machine.say(format_args!("tap {short} {kind}: {answer:?}"));
-                ledger.answered(place, time.now_ms(), answer, go, shown);
+                ledger.answered(place, time.now_ms(), answer, go, then);
             }
         };
         machine.spawn(task);
         Some(id)
+    }
+
+    /// Does with an entry of the attention list, as the desk shows it, what somebody chose; the answer goes into the
+    /// ledger. To do it again is a tap as well, whose id the entry's says.
+    pub fn settle(&self, entry: &Value, action: AttentionAction) {
+        let Some(console) = self.console() else { return };
+        let parts = &self.0.parts;
+        let id = entry["id"].as_str().unwrap_or_default().to_owned();
+        let name = serde_json::to_value(action).expect("a word").as_str().unwrap_or_default().to_owned();
+        parts.machine.say(format_args!("settle {id} {name}"));
+        let place = parts.ledger.settles(Settled {
+            desk: parts.index,
+            device: self.0.device.to_string(),
+            entry: id.clone(),
+            action: name,
+            answer: Answer::None,
+        });
+        let again = (action == AttentionAction::Redo).then(|| {
+            let tap = Tap {
+                id: Uuid::new_v5(&ROWS, format!("redo/{id}").as_bytes()).to_string(),
+                desk: parts.index,
+                at_ms: parts.time.now_ms(),
+                command: entry["command"].clone(),
+                occurred_at: None,
+                forced: false,
+                shown: query(&console, &["products"]),
+                shown_then: Value::Null,
+                strict: is_strict(&console),
+                answer: Answer::None,
+                go: false,
+                answered_ms: 0,
+                accepted_ms: None,
+            };
+            parts.ledger.tapped(tap)
+        });
+        let (machine, ledger, time) = (parts.machine.clone(), parts.ledger.clone(), parts.time);
+        let task = async move {
+            let settled = console.resolve(&id, action, Some("The manager said so.".to_owned())).await;
+            let answer = match settled {
+                Ok(_) => Answer::Taken,
+                Err(error) if matches!(error, ConsoleError::Rejected(_)) => Answer::LocalNo(error.code().to_owned()),
+                Err(error) => Answer::Refused(error.code().to_owned()),
+            };
+            machine.say(format_args!("settle {id}: {answer:?}"));
+            // Where it was not settled, the command may be taken all the same.
+            if let Some(again) = again.filter(|_| answer == Answer::Taken) {
+                let then = Then { products: query(&console, &["products"]), strict: is_strict(&console) };
+                ledger.answered(again, time.now_ms(), Answer::Taken, false, then);
+            }
+            ledger.settled_as(place, answer);
+        };
+        self.machine().spawn(task);
+    }
+
+    /// As the server knows it.
+    pub fn device(&self) -> String {
+        self.0.device.to_string()
+    }
+
+    /// The last tap, if the desk said no to it.
+    pub fn last_no(&self) -> Option<Value> {
+        self.0.parts.ledger.last_no(self.index())
     }
 
     /// What it shows for a key; null while it is off.
@@ -273,6 +339,10 @@ fn rows_of(path: &Path) -> rusqlite::Result<BTreeMap<(String, String), String>> 
 fn query(console: &Console, key: &[&str]) -> Value {
     let key = QueryKey::parse(key.iter().map(|part| (*part).to_owned()).collect()).expect("a key");
     console.query(&key).data
+}
+
+fn is_strict(console: &Console) -> bool {
+    query(console, &["systemSettings"])["capacityPolicy"] == "strict"
 }
 
 /// What it said, and whether that was GO.

@@ -10,9 +10,11 @@
 #![deny(missing_docs)]
 
 pub mod chaos;
+pub mod check;
 pub mod clock;
 pub mod desk;
 pub mod dice;
+pub mod herd;
 pub mod ledger;
 pub mod link;
 pub mod machine;
@@ -20,6 +22,7 @@ pub mod net;
 pub mod oracle;
 pub mod screen;
 pub mod server;
+pub mod sweep;
 pub mod taps;
 pub mod trace;
 pub mod world;

@@ -25,7 +25,7 @@ use tokio::{
     task::{AbortHandle, JoinHandle},
 };
 
-use crate::{dice::Dice, trace::Trace};
+use crate::{check::Check, dice::Dice, trace::Trace};
 
 /// How a machine ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum DiskFault {
     None,
     /// No room.
     Full,
+    /// It may only be read.
+    ReadOnly,
     /// Each operation fails this often.
     Failing(f64),
     /// Work with it takes up to this many ms.
@@ -106,8 +108,8 @@ impl Machine {
     }
 
     /// Something happened on it that must not.
-    pub fn fail(&self, what: impl Display) {
-        self.0.trace.fail(&self.0.name, what);
+    pub fn fail(&self, check: Check, what: impl Display) {
+        self.0.trace.fail(&self.0.name, check, what);
     }
 
     /// Makes `folder` its disk.
@@ -149,9 +151,14 @@ impl Machine {
         state.dies_at = Some((state.steps + steps.max(1), death));
     }
 
-    /// It won't.
-    pub fn spare(&self) {
-        self.lock().dies_at = None;
+    /// It won't. Says whether it would have.
+    pub fn spare(&self) -> bool {
+        self.lock().dies_at.take().is_some()
+    }
+
+    /// How often it was started.
+    pub fn life(&self) -> u64 {
+        self.lock().life
     }
 
     /// What is wrong with its disk from now on.
@@ -172,7 +179,7 @@ impl Machine {
             state.disk.clone()
         };
         disk.iter().for_each(|disk| disk.die());
-        self.0.died.notify_one();
+        self.0.died.notify_waiters();
     }
 
     /// Waits until it has died; says how.
@@ -212,7 +219,7 @@ impl Machine {
         let keep = self.0.dice.fraction();
         match disk.lose_unsynced(&mut || self.0.dice.chance(keep)) {
             Ok(lost) => self.say(format_args!("lost {lost} writes")),
-            Err(error) => self.fail(format_args!("the disk can't be changed: {error}")),
+            Err(error) => self.fail(Check::Runs, format_args!("the disk can't be changed: {error}")),
         }
     }
 
@@ -247,12 +254,13 @@ impl Machine {
             state.dies_at = None;
             drop(state);
             self.say(format_args!("dies at {operation:?}"));
-            self.0.died.notify_one();
+            self.0.died.notify_waiters();
             return Verdict::Dead;
         }
         let fault = self.lock().fault;
         match (fault, operation) {
             (DiskFault::Full, Operation::Write) => Verdict::Full,
+            (DiskFault::ReadOnly, _) => Verdict::ReadOnly,
             (DiskFault::Failing(often), _) if self.0.dice.chance(often) => Verdict::Fails,
             _ => Verdict::Done,
         }
@@ -287,7 +295,7 @@ impl Future for Mortal {
         }
         let polled = panic::catch_unwind(AssertUnwindSafe(|| self.task.as_mut().poll(context)));
         let polled = polled.unwrap_or_else(|_| {
-            self.machine.fail("a task broke");
+            self.machine.fail(Check::Runs, "a task broke");
             Poll::Ready(())
         });
         let death = self.machine.step();

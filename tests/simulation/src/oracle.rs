@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::{
-    desk::shown_product,
-    ledger::{Answer, Tap},
+    check::{Check, Failure},
+    ledger::{Answer, Settled, Tap},
     screen::difference,
 };
 
+mod attention;
+mod money;
 mod places;
 
 /// Rows by collection and id.
@@ -32,6 +34,21 @@ pub struct DeskFacts {
     pub shown: Value,
     /// What became of its own commands, by id.
     pub fates: BTreeMap<String, Value>,
+    /// The day's figures.
+    pub stats: Value,
+}
+
+/// How things stood when the venue closed for so long that outcomes and events were forgotten.
+#[derive(Debug, Default)]
+pub struct Closed {
+    /// The true time, in ms.
+    pub at_ms: i64,
+    /// How many events the log had.
+    pub events: u64,
+    /// The server's outcomes.
+    pub outcomes: BTreeMap<String, Value>,
+    /// What desks said of their commands.
+    pub fates: BTreeMap<(usize, String), Value>,
 }
 
 /// Everything that is judged.
@@ -51,39 +68,55 @@ pub struct Facts {
     pub desks: Vec<DeskFacts>,
     /// The taps.
     pub taps: Vec<Tap>,
+    /// What was done with entries of the attention list.
+    pub settled: Vec<Settled>,
+    /// The venue was closed for long.
+    pub closed: Option<Closed>,
+    /// The operational day in which all was tapped, from and to, in ms; none where it was several.
+    pub day: Option<(i64, i64)>,
     /// An older copy of the server's folder was put in place.
     pub is_restored: bool,
-    /// Nobody may be let in without a place.
+    /// At first nobody may be let in without a place.
     pub is_strict: bool,
-    /// How many there are.
+    /// How many there are at first.
     pub places: u64,
 }
 
 /// What must not be, as sentences.
-pub fn judge(facts: &Facts) -> Vec<String> {
-    let mut judge = Judge { facts, wrong: Vec::new() };
-    judge.log_is_whole();
-    judge.nothing_is_lost();
-    judge.nothing_counts_twice();
-    judge.all_are_equal();
-    judge.money_adds_up();
-    judge.time_adds_up();
-    judge.moments_are_plausible();
-    judge.somebody_hears_of_each_no();
-    judge.scans_count_more_than_the_clock();
-    judge.order_is_kept();
-    judge.go_means_go();
+pub fn judge<'a>(facts: &'a Facts) -> Vec<Failure> {
+    let laws: [(Check, Law<'a>); 12] = [
+        (Check::LogIsWhole, Judge::log_is_whole),
+        (Check::NothingLost, Judge::nothing_is_lost),
+        (Check::CountsOnce, Judge::nothing_counts_twice),
+        (Check::AllEqual, Judge::all_are_equal),
+        (Check::Money, Judge::money_adds_up),
+        (Check::Time, Judge::time_adds_up),
+        (Check::Moments, Judge::moments_are_plausible),
+        (Check::HeardOf, Judge::somebody_hears_of_each_no),
+        (Check::Scans, Judge::scans_count_more_than_the_clock),
+        (Check::Order, Judge::order_is_kept),
+        (Check::GoMeansGo, Judge::go_means_go),
+        (Check::NotOverbooked, Judge::nobody_is_in_too_many),
+    ];
+    let mut judge = Judge { facts, check: Check::Runs, wrong: Vec::new() };
+    for (check, law) in laws {
+        judge.check = check;
+        law(&mut judge);
+    }
     judge.wrong
 }
 
+type Law<'a> = fn(&mut Judge<'a>);
+
 struct Judge<'a> {
     facts: &'a Facts,
-    wrong: Vec<String>,
+    check: Check,
+    wrong: Vec<Failure>,
 }
 
 impl<'a> Judge<'a> {
     fn wrong(&mut self, what: String) {
-        self.wrong.push(what);
+        self.wrong.push(Failure { check: self.check, what });
     }
 
     fn rows(&self, collection: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
@@ -124,35 +157,63 @@ impl<'a> Judge<'a> {
 
     /// What a desk acknowledged has an outcome, at the server and at the desk, and it is the same.
     fn nothing_is_lost(&mut self) {
-        for (id, taps) in self.stories() {
-            let desk = &self.facts.desks[taps[0].desk];
+        let mut stories: BTreeMap<(usize, &str), Vec<&Tap>> = BTreeMap::new();
+        for tap in &self.facts.taps {
+            stories.entry((tap.desk, &tap.id)).or_default().push(tap);
+        }
+        for ((desk, id), taps) in stories {
             let is_taken = taps.iter().any(|tap| tap.answer == Answer::Taken);
-            let fate = desk.fates.get(id);
-            let outcome = self.facts.outcomes.get(id);
-            let kind = &taps[0].command["type"];
-            if is_taken && fate.is_none() {
-                self.wrong(format!("{}: {kind} {id} was acknowledged and is unknown now", desk.name));
-            }
-            let Some(fate) = fate else { continue };
-            // What a backup misses comes back but for the noes, which left nothing behind.
-            if outcome.is_none() && self.facts.is_restored && fate["state"] == "rejected" {
-                continue;
-            }
-            let Some(outcome) = outcome else {
-                self.wrong(format!("{}: {kind} {id} is {} and the server has no outcome", desk.name, fate["state"]));
-                continue;
-            };
-            let same = match outcome["outcome"].as_str() {
-                Some("accepted") => fate["state"] == "settled" && fate["seqs"] == outcome["seqs"],
-                Some("rejected") => {
-                    fate["state"] == "rejected" && fate["rejection"]["code"] == outcome["rejection"]["code"]
+            let name = &self.facts.desks[desk].name;
+            let what = format!("{name}: {} {id}", taps[0].command["type"]);
+            let fate = self.facts.desks[desk].fates.get(id);
+            match self.facts.closed.as_ref().filter(|closed| taps[0].at_ms < closed.at_ms) {
+                None => self.has_its_outcome(&what, is_taken, fate, self.facts.outcomes.get(id)),
+                Some(closed) => {
+                    let before = closed.fates.get(&(desk, id.to_owned()));
+                    let waits = |fate: &&Value| !is_answered(fate);
+                    match (before.filter(waits), fate) {
+                        // It may wait longer than outcomes are kept, and is never forgotten.
+                        (Some(_), now) => self.has_its_outcome(&what, true, now, self.facts.outcomes.get(id)),
+                        (None, now) => {
+                            self.has_its_outcome(&what, is_taken, before, closed.outcomes.get(id));
+                            if now.is_some_and(|now| Some(now) != before) {
+                                self.wrong(format!("{what} was answered before the venue closed, and is {now:?} now"));
+                            }
+                        }
+                    }
                 }
-                _ => false,
-            };
-            if !same {
-                self.wrong(format!("{}: {kind} {id} is {fate} and the server says {outcome}", desk.name));
             }
         }
+    }
+
+    fn has_its_outcome(&mut self, what: &str, is_taken: bool, fate: Option<&Value>, outcome: Option<&Value>) {
+        if is_taken && fate.is_none() {
+            self.wrong(format!("{what} was acknowledged and is unknown now"));
+        }
+        let Some(fate) = fate else { return };
+        // What a backup misses comes back but for the noes, which left nothing behind.
+        if outcome.is_none() && self.facts.is_restored && fate["state"] == "rejected" {
+            return;
+        }
+        let Some(outcome) = outcome else {
+            return self.wrong(format!("{what} is {} and the server has no outcome", fate["state"]));
+        };
+        let same = match outcome["outcome"].as_str() {
+            Some("accepted") => fate["state"] == "settled" && fate["seqs"] == outcome["seqs"],
+            Some("rejected") => {
+                fate["state"] == "rejected" && fate["rejection"]["code"] == outcome["rejection"]["code"]
+            }
+            _ => false,
+        };
+        if !same {
+            self.wrong(format!("{what} is {fate} and the server says {outcome}"));
+        }
+    }
+
+    /// What became of a command: its first outcome, where outcomes were forgotten since.
+    fn outcome(&self, id: &str) -> Option<&'a Value> {
+        let facts = self.facts;
+        facts.closed.as_ref().and_then(|closed| closed.outcomes.get(id)).or_else(|| facts.outcomes.get(id))
     }
 
     /// An accepted command is in the log once, where its outcome says; nothing else is in there.
@@ -164,30 +225,33 @@ impl<'a> Judge<'a> {
             }
         }
         let stories = self.stories();
+        let in_log: BTreeSet<&str> = logged.keys().copied().collect();
         // A desk whose clock was set says so by itself.
         logged.retain(|_, events| events.len() != 1 || !is_of_a_clock(events[0]));
+        let closed = self.facts.closed.as_ref();
+        let closed_at = closed.map_or(0, |closed| closed.events);
         for (id, events) in &logged {
-            let outcome = self.facts.outcomes.get(*id).unwrap_or(&Value::Null);
+            let before = closed.and_then(|closed| closed.outcomes.get(*id));
+            let now = self.facts.outcomes.get(*id).filter(|now| Some(*now) != before);
+            let then = events.partition_point(|event| event["seq"].as_u64().unwrap_or(0) <= closed_at);
+            let is_told = told(before, &events[..then]) && told(now, &events[then..]);
             let seqs: Vec<&Value> = events.iter().map(|event| &event["seq"]).collect();
-            let is_told = match outcome["outcome"].as_str() {
-                Some("accepted") => outcome["seqs"] == serde_json::json!(seqs),
-                // All that a no leaves behind is the entry for somebody's attention.
-                Some("rejected") => seqs.len() == 1 && only_attention(events[0]),
-                _ => false,
-            };
             if !is_told {
-                self.wrong(format!("command {id} is in the log at {seqs:?} and its outcome is {outcome}"));
+                self.wrong(format!(
+                    "command {id} is in the log at {seqs:?}; its outcome is {now:?}, before: {before:?}"
+                ));
             }
-            if events.windows(2).any(|two| two[0]["last"] != two[1]["last"]) {
+            if events[then..].windows(2).any(|two| two[0]["last"] != two[1]["last"]) {
                 self.wrong(format!("command {id} is in the log in pieces: {seqs:?}"));
             }
-            if !stories.contains_key(id) && !self.facts.others.contains(*id) {
+            let is_known = stories.contains_key(id) || self.facts.others.contains(*id);
+            if !is_known && !self.is_of_a_list(events) {
                 self.wrong(format!("command {id} is in the log and nobody gave it"));
             }
         }
         for (id, outcome) in &self.facts.outcomes {
             let says = outcome["seqs"].as_array().is_some_and(|seqs| !seqs.is_empty());
-            if says && !logged.contains_key(id.as_str()) {
+            if says && !in_log.contains(id.as_str()) {
                 self.wrong(format!("command {id} was accepted as {} and the log has nothing of it", outcome["seqs"]));
             }
         }
@@ -235,71 +299,6 @@ impl<'a> Judge<'a> {
             let (row, their) = (ours.get(*first), theirs.get(*first));
             let count = differ.len();
             self.wrong(format!("{count} rows differ; {first:?} is {row:?} for {who} and {their:?} for {other}"));
-        }
-    }
-
-    /// Every accepted sale is in the books with the lines that were tapped, at the prices that the desk showed.
-    fn money_adds_up(&mut self) {
-        let mut lines: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
-        for line in self.ever("transactions").into_values() {
-            lines.entry(line["saleId"].as_str().unwrap_or_default()).or_default().push(line);
-        }
-        let stories = self.stories();
-        for (id, lines) in &lines {
-            if !stories.contains_key(id) {
-                self.wrong(format!("sale {id} is in the books and nobody made it"));
-            }
-            for line in lines {
-                self.line_adds_up(line);
-            }
-        }
-        for (id, taps) in stories {
-            let outcome = self.facts.outcomes.get(id);
-            let is_accepted = outcome.is_some_and(|outcome| outcome["outcome"] == "accepted");
-            let sold = lines.remove(id).unwrap_or_default();
-            // Of several contents under one id the first that was taken counts.
-            let Some(tap) = taps.iter().find(|tap| tap.answer == Answer::Taken) else { continue };
-            if let (true, Some(wanted)) = (is_accepted, wanted(tap)) {
-                self.sale_adds_up(tap, &wanted, &sold, outcome.unwrap_or(&Value::Null));
-            } else if !sold.is_empty() && !is_accepted {
-                self.wrong(format!("{} {id} was not accepted and is in the books", tap.command["type"]));
-            }
-        }
-    }
-
-    fn sale_adds_up(&mut self, tap: &Tap, wanted: &BTreeMap<String, u64>, sold: &[&Value], outcome: &Value) {
-        let mut has: BTreeMap<String, u64> = BTreeMap::new();
-        for line in sold {
-            let product = line["productId"].as_str().unwrap_or_default();
-            *has.entry(product.to_owned()).or_default() += line["originalQuantity"].as_u64().unwrap_or(0);
-            let price = |shown| shown_product(shown, product).and_then(|product| minor(&product["price"]));
-            let (shown, then, charged) = (price(&tap.shown), price(&tap.shown_then), line["unitPriceMinor"].as_i64());
-            let unknown = says(outcome, &["catalogueUnknown"]);
-            if shown.is_some() && shown != charged && then != charged && !unknown {
-                self.wrong(format!("{}: {product} was shown at {shown:?} and sold at {charged:?}", tap.id));
-            }
-        }
-        if has != *wanted {
-            self.wrong(format!("{} sold {has:?}, tapped was {wanted:?}", tap.id));
-        }
-    }
-
-    fn line_adds_up(&mut self, line: &Value) {
-        let number = |name: &str| line[name].as_i64().unwrap_or(i64::MIN);
-        let id = line["id"].as_str().unwrap_or_default();
-        if number("originalTotalPriceMinor") != number("unitPriceMinor") * number("originalQuantity") {
-            self.wrong(format!("line {id}: quantity times price is not the total"));
-        }
-        let corrections: Vec<&Value> =
-            self.ever("corrections").into_values().filter(|correction| correction["transactionId"] == id).collect();
-        let sum = |name: &str| corrections.iter().map(|row| row[name].as_i64().unwrap_or(0)).sum::<i64>();
-        let stands = number("originalTotalPriceMinor") + sum("amountMinor");
-        if number("totalPriceMinor") != stands {
-            self.wrong(format!("line {id} stands at {} and should at {stands}", number("totalPriceMinor")));
-        }
-        let quantity = number("originalQuantity") + sum("quantityChange");
-        if number("quantity") != quantity {
-            self.wrong(format!("line {id} has quantity {} and should have {quantity}", number("quantity")));
         }
     }
 
@@ -369,22 +368,6 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A desk's command that was refused is on the attention list, once, with what was tapped.
-    fn somebody_hears_of_each_no(&mut self) {
-        let entries = self.ever("attention");
-        for (id, taps) in self.stories() {
-            let outcome = self.facts.outcomes.get(id).unwrap_or(&Value::Null);
-            let count = entries.values().filter(|row| row["commandId"] == id && row["kind"] == "rejected").count();
-            let expected = usize::from(outcome["outcome"] == "rejected");
-            // Who waits at the gate for the answer has heard a plain "full", and let nobody in.
-            let may_be_silent = outcome["rejection"]["code"] == "venue_full";
-            if count > expected || (count < expected && !may_be_silent) {
-                let kind = &taps[0].command["type"];
-                self.wrong(format!("{kind} {id} has {count} entries of a rejection, and its outcome is {outcome}"));
-            }
-        }
-    }
-
     /// What a person scanned before the clock ended a visit is not refused because it did.
     fn scans_count_more_than_the_clock(&mut self) {
         let segments = self.ever("segments");
@@ -392,6 +375,7 @@ impl<'a> Judge<'a> {
         for row in entries.values().filter(|row| row["rejection"]["code"] == "unknown_band") {
             let (kind, band) = (&row["command"]["type"], &row["command"]["barcodeId"]);
             let Some(at) = row["effectiveAt"].as_i64() else { continue };
+            let known_at = first_seq(&self.facts.log, "attention", row["id"].as_str().unwrap_or_default());
             let was_there = |session: &Value| {
                 let (person, end) = (session["personAt"].as_i64(), session["endedAt"].as_i64());
                 let stood = person.is_some_and(|person| person <= at) && end.is_some_and(|end| at < end);
@@ -400,7 +384,10 @@ impl<'a> Judge<'a> {
                         && segment["closedBy"] == "clock"
                         && segment["leftAt"] == session["endedAt"]
                 };
-                session["barcodeId"] == *band && stood && segments.values().filter(released).count() > 0
+                session["barcodeId"] == *band
+                    && stood
+                    && segments.values().filter(released).count() > 0
+                    && first_seq(&self.facts.log, "sessions", session["id"].as_str().unwrap_or_default()) < known_at
             };
             if self.ever("sessions").into_values().any(was_there) {
                 self.wrong(format!("{kind} {} of {at} was refused after the clock released {band}", row["commandId"]));
@@ -415,14 +402,21 @@ impl<'a> Judge<'a> {
             return;
         }
         let mut last: BTreeMap<(usize, &str), (u64, &str, i64)> = BTreeMap::new();
+        // What several desks do again is done when the first of them says so.
+        let shared: BTreeSet<&str> =
+            self.stories().into_iter().filter(|(_, taps)| of_many(taps)).map(|(id, _)| id).collect();
         let mut known = BTreeSet::new();
         for tap in &self.facts.taps {
             // Where a disk was slow, who was first is not for the fingers to say.
             let is_first = known.insert(&tap.id);
-            if !is_first || tap.answer != Answer::Taken || tap.answered_ms != tap.at_ms {
+            if !is_first
+                || shared.contains(tap.id.as_str())
+                || tap.answer != Answer::Taken
+                || tap.answered_ms != tap.at_ms
+            {
                 continue;
             }
-            let Some(first) = self.facts.outcomes.get(&tap.id).and_then(|outcome| outcome["seqs"][0].as_u64()) else {
+            let Some(first) = self.outcome(&tap.id).and_then(|outcome| outcome["seqs"][0].as_u64()) else {
                 continue;
             };
             for band in bands(&tap.command) {
@@ -448,6 +442,13 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The event in which a row came to be.
+fn first_seq(log: &[Value], collection: &str, id: &str) -> Option<u64> {
+    let is_it = |change: &Value| change["collection"] == collection && change["id"] == id;
+    let has = |event: &&Value| event["changes"].as_array().is_some_and(|changes| changes.iter().any(is_it));
+    log.iter().find(has)?["seq"].as_u64()
+}
+
 /// Whether an outcome has one of these flags.
 fn says(outcome: &Value, flags: &[&str]) -> bool {
     let said = outcome["flags"].as_array().into_iter().flatten();
@@ -460,6 +461,22 @@ fn only_attention(event: &Value) -> bool {
     changes.is_some_and(|changes| changes.iter().all(|change| change["collection"] == "attention"))
 }
 
+/// Whether a fate is final.
+fn is_answered(fate: &Value) -> bool {
+    fate["state"] == "settled" || fate["state"] == "rejected"
+}
+
+/// Whether these events are what an outcome says.
+fn told(outcome: Option<&Value>, events: &[&Value]) -> bool {
+    let seqs: Vec<&Value> = events.iter().map(|event| &event["seq"]).collect();
+    match outcome.and_then(|outcome| outcome["outcome"].as_str()) {
+        Some("accepted") => outcome.is_some_and(|outcome| outcome["seqs"] == serde_json::json!(seqs)),
+        // All that a no leaves behind is the entry for somebody's attention.
+        Some("rejected") => events.len() <= 1 && events.iter().all(|event| only_attention(event)),
+        _ => events.is_empty(),
+    }
+}
+
 /// Whether an event is a desk's word about its clock and nothing else.
 fn is_of_a_clock(event: &Value) -> bool {
     let changes = event["changes"].as_array().map(Vec::as_slice);
@@ -467,31 +484,15 @@ fn is_of_a_clock(event: &Value) -> bool {
     matches!(changes, Some([change]) if change["collection"] == "attention" && kind(change))
 }
 
+/// Whether more than one desk tapped it.
+fn of_many(taps: &[&Tap]) -> bool {
+    taps.iter().any(|tap| tap.desk != taps[0].desk)
+}
+
 /// The bands that a command is about.
 fn bands(command: &Value) -> Vec<&str> {
     let lines = command["lines"].as_array().into_iter().flatten().map(|line| &line["barcodeId"]);
     std::iter::once(&command["barcodeId"]).chain(lines).filter_map(Value::as_str).collect()
-}
-
-/// What a sale asks for: how many of which product.
-fn wanted(tap: &Tap) -> Option<BTreeMap<String, u64>> {
-    let (lines, product) = match tap.command["type"].as_str()? {
-        "session.checkin" => (&tap.command["products"], "id"),
-        "sale.create" => (&tap.command["lines"], "productId"),
-        _ => return None,
-    };
-    let mut wanted = BTreeMap::new();
-    for line in lines.as_array()? {
-        *wanted.entry(line[product].as_str()?.to_owned()).or_default() += line["quantity"].as_u64()?;
-    }
-    Some(wanted)
-}
-
-/// An amount in major units, as minor ones: by its digits.
-fn minor(amount: &Value) -> Option<i64> {
-    let text = amount.to_string();
-    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
-    format!("{whole}{part:0<2}").parse().ok()
 }
 
 /// A moment of the wire in ms since 1970.

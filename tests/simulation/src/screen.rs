@@ -7,19 +7,17 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    desk::{Desk, shown_product},
+    desk::{Desk, ROWS, shown_product},
     ledger::{Answer, Tap},
 };
 
-/// The namespace of the ids of rows.
-const ROWS: Uuid = Uuid::from_u128(0x8f2d_51c6_0a7e_4d53_9b1e_6d3a_47c0_91ee);
 /// Sales that are looked for: the last of a desk.
 const SALES: usize = 12;
 /// A desk that shows so many lines leaves others out.
 const LINES_MAX: usize = 190;
 
-/// What a desk shows that can't be, as sentences.
-pub fn wrong(desk: &Desk, taps: &[Tap]) -> Vec<String> {
+/// What a desk shows that can't be, as sentences. What was tapped before `since_ms` may be forgotten.
+pub fn wrong(desk: &Desk, taps: &[Tap], since_ms: i64) -> Vec<String> {
     let lines = desk.shows(&["transactions"]);
     let Some(lines) = lines.as_array().filter(|lines| lines.len() < LINES_MAX) else { return Vec::new() };
     let mut wrong = Vec::new();
@@ -32,12 +30,14 @@ pub fn wrong(desk: &Desk, taps: &[Tap]) -> Vec<String> {
     }
     // What was forced may be something that no desk can show.
     let forced: BTreeSet<_> = taps.iter().filter(|tap| tap.forced).map(|tap| &tap.id).collect();
-    let is_own = |tap: &&Tap| tap.desk == desk.index() && tap.answer == Answer::Taken && !forced.contains(&tap.id);
+    let is_own = |tap: &&Tap| {
+        tap.desk == desk.index() && tap.answer == Answer::Taken && tap.at_ms >= since_ms && !forced.contains(&tap.id)
+    };
     let own = taps.iter().rev().filter(is_own);
     for tap in own.filter(|tap| is_sale(tap)).take(SALES) {
         let fate = desk.fate(&tap.id);
         let state = fate.as_ref().and_then(|fate| fate["state"].as_str()).unwrap_or("unknown");
-        let shown = sold(tap).iter().enumerate().all(|(index, _)| ids.contains(line_of(tap, index).as_str()));
+        let shown = sold(tap).iter().enumerate().all(|(index, _)| ids.contains(line_of(&tap.id, index).as_str()));
         if state == "unknown" || (state != "rejected" && !shown) {
             wrong.push(format!("{} {} is {state} and not shown", tap.command["type"], tap.id));
         }
@@ -56,7 +56,7 @@ fn too_much_credit(desk: &Desk, taps: &[Tap]) -> Vec<String> {
         // The second tap of one id is the same sale.
         if known.insert((&tap.id, tap.command.to_string())) {
             for (index, (band, product, quantity)) in sold(tap).into_iter().enumerate() {
-                if corrected.contains(line_of(tap, index).as_str()) {
+                if corrected.contains(line_of(&tap.id, index).as_str()) {
                     unbounded.insert(band);
                 }
                 let seconds =
@@ -92,8 +92,8 @@ fn is_sale(tap: &Tap) -> bool {
 }
 
 /// The id of a line of a sale, which desk and server agree on (`docs/sync.md`, 5).
-fn line_of(tap: &Tap, index: usize) -> String {
-    Uuid::new_v5(&ROWS, format!("{}/transaction/{index}", tap.id).as_bytes()).to_string()
+pub fn line_of(id: &str, index: usize) -> String {
+    Uuid::new_v5(&ROWS, format!("{id}/transaction/{index}").as_bytes()).to_string()
 }
 
 /// Band, product and quantity of each line.

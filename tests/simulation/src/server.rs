@@ -42,6 +42,7 @@ use tokio::{
 use tower::ServiceExt;
 
 use crate::{
+    check::Check,
     clock::{MachineClock, ServerClock, ServerIds},
     dice::Dice,
     machine::{Death, Machine},
@@ -223,7 +224,7 @@ impl Server {
             biased;
             _ = self.0.machine.died() => {}
             ended = timeout(END_TIMEOUT, ended) => if ended.is_err() {
-                self.0.machine.fail("it did not end in time");
+                self.0.machine.fail(Check::Runs, "it did not end in time");
             },
         }
         if self.0.machine.death().is_none() {

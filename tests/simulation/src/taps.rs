@@ -1,5 +1,6 @@
 //! What somebody at a desk taps: mostly sensible, now and then silly.
 
+use gangway_console::AttentionAction;
 use gangway_domain::time::VenueTime;
 use serde_json::{Value, json};
 
@@ -16,14 +17,24 @@ const BANDS: [&str; 8] = ["B-1", "B-2", "B-3", "B-4", "B-5", "B-6", "B-7", "QR/8
 pub struct Person {
     dice: Dice,
     time: TrueTime,
+    manages: Manages,
     /// The last taps, which may be tapped again.
     before: Vec<(String, Value)>,
 }
 
+/// What somebody does who may do everything.
+#[derive(Clone, Debug, Default)]
+pub struct Manages {
+    /// Writes off what is lent to these.
+    pub devices: Vec<String>,
+    /// Changes policy and places.
+    pub settings: bool,
+}
+
 impl Person {
     /// Somebody.
-    pub fn new(dice: Dice, time: TrueTime) -> Self {
-        Self { dice, time, before: Vec::new() }
+    pub fn new(dice: Dice, time: TrueTime, manages: Manages) -> Self {
+        Self { dice, time, manages, before: Vec::new() }
     }
 
     /// Taps something.
@@ -31,7 +42,16 @@ impl Person {
         if !self.before.is_empty() && self.dice.chance(0.06) {
             return self.tap_again(desk);
         }
-        let Some(command) = self.command(desk) else { return };
+        if self.dice.chance(0.06) {
+            return self.settle(desk);
+        }
+        if let Some(command) = desk.last_no().filter(|_| self.dice.chance(0.15)) {
+            // The desk said no, and somebody knows better.
+            desk.tap(&command, Given { forced: true, ..Given::default() });
+            return;
+        }
+        let managed = self.managed();
+        let Some(command) = managed.or_else(|| self.command(desk)) else { return };
         let given = Given { id: None, occurred_at: self.moment(), forced: self.dice.chance(0.03) };
         let Some(id) = desk.tap(&command, given) else { return };
         if self.dice.chance(0.08) {
@@ -49,6 +69,40 @@ impl Person {
         let (id, command) = self.dice.pick(&self.before).clone();
         let command = if self.dice.chance(0.2) { self.command(desk).unwrap_or(command) } else { command };
         desk.tap(&command, Given { id: Some(id), ..Given::default() });
+    }
+
+    /// What is on the attention list is done with, one way or the other.
+    fn settle(&self, desk: &Desk) {
+        let entries = desk.shows(&["attention"]);
+        let Some(entries) = entries.as_array().filter(|entries| !entries.is_empty()) else { return };
+        let entry = self.dice.pick(entries);
+        let can = |action: &AttentionAction| {
+            entry["choices"].as_array().is_some_and(|choices| choices.contains(&json!(action)))
+        };
+        let all = [AttentionAction::Redo, AttentionAction::Correct, AttentionAction::Dismiss];
+        let choices: Vec<_> = all.into_iter().filter(can).collect();
+        if !choices.is_empty() {
+            desk.settle(entry, *self.dice.pick(&choices));
+        }
+    }
+
+    /// What only a manager does.
+    fn managed(&self) -> Option<Value> {
+        if !self.manages.devices.is_empty() && self.dice.chance(0.03) {
+            let device = self.dice.pick(&self.manages.devices);
+            return Some(
+                json!({ "type": "place.writeOff", "lostDeviceId": device, "reason": "It fell into the pool." }),
+            );
+        }
+        if !self.manages.settings || !self.dice.chance(0.05) {
+            return None;
+        }
+        let changes = if self.dice.chance(0.6) {
+            json!({ "maxOccupancy": self.dice.within(1..7) })
+        } else {
+            json!({ "capacityPolicy": self.dice.pick(&["strict", "strict", "advisory"]) })
+        };
+        Some(json!({ "type": "settings.update", "changes": changes }))
     }
 
     /// Sometimes a moment is said, and sometimes one that can't be.

@@ -9,6 +9,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::check::{Check, Failure};
+
 /// Lines kept for a failure.
 const KEPT: usize = 4_000;
 
@@ -35,7 +37,7 @@ struct Inner {
     start: Instant,
     hasher: DefaultHasher,
     lines: VecDeque<String>,
-    failures: Vec<String>,
+    failures: Vec<Failure>,
 }
 
 impl Trace {
@@ -72,14 +74,14 @@ impl Trace {
     }
 
     /// Something that must not happen.
-    pub fn fail(&self, who: &str, what: impl Display) {
+    pub fn fail(&self, who: &str, check: Check, what: impl Display) {
         let what = what.to_string();
-        self.say(who, format_args!("FAILURE {what}"));
-        self.lock().failures.push(format!("{who}: {what}"));
+        self.say(who, format_args!("FAILURE [{check}] {what}"));
+        self.lock().failures.push(Failure { check, what: format!("{who}: {what}") });
     }
 
     /// What must not have happened.
-    pub fn failures(&self) -> Vec<String> {
+    pub fn failures(&self) -> Vec<Failure> {
         self.lock().failures.clone()
     }
 

@@ -1,7 +1,7 @@
 //! One run: a venue is made, things go wrong, everything heals, and the oracle judges.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -17,6 +17,7 @@ use tokio::{task::JoinHandle, time::sleep};
 
 use crate::{
     chaos::{self, Chaos, Counts, Plan},
+    check::{Check, Failure},
     clock::{MachineClock, TrueTime},
     desk::{self, Desk},
     dice::Dice,
@@ -24,12 +25,14 @@ use crate::{
     link::Link,
     machine::Machine,
     net::Servers,
-    oracle::{self, DeskFacts, Facts, Rows},
+    oracle::{self, Closed, Facts},
     screen,
     server::{Ask, Server},
-    taps::Person,
+    taps::{Manages, Person},
     trace::{Aloud, Trace},
 };
+
+mod gather;
 
 /// 24 November 2026, 10:00 in Madrid.
 const MORNING_MS: i64 = 1_795_510_800_000;
@@ -37,6 +40,8 @@ const MORNING_MS: i64 = 1_795_510_800_000;
 const DAY_BEGINS_MS: i64 = 1_795_499_940_000;
 /// How long everybody may take to be equal again.
 const CONVERGENCE: Duration = Duration::from_secs(600);
+/// How long things go wrong after a month without anybody.
+const AFTER_HOLIDAYS: Duration = Duration::from_secs(25);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -60,6 +65,8 @@ pub struct Report {
     pub seed: u64,
     /// The deliberate bug that was in.
     pub plant: Option<Plant>,
+    /// Where a machine was told to die, as `--sweep` names it.
+    pub point: Option<String>,
     /// Commands that a desk took.
     pub commands: u64,
     /// Events of the log.
@@ -79,7 +86,7 @@ pub struct Report {
     /// The same for the same run.
     pub trace_hash: u64,
     /// What was wrong.
-    pub failures: Vec<String>,
+    pub failures: Vec<Failure>,
     /// The last lines of the trace of a run that failed.
     pub last: Vec<String>,
 }
@@ -99,16 +106,23 @@ impl Report {
 
     /// What was wrong, and how to see it again.
     pub fn told(&self) -> String {
-        let (seed, failures, last) = (self.seed, self.failures.join("\n  "), self.last.join("\n"));
+        let failures: Vec<String> = self.failures.iter().map(ToString::to_string).collect();
+        let (seed, failures, last) = (self.seed, failures.join("\n  "), self.last.join("\n"));
         let plant = self.plant.map(|plant| format!(" --plant {}", plant.name())).unwrap_or_default();
+        let point = self.point.as_ref().map(|point| format!(" --sweep {point}")).unwrap_or_default();
         format!(
-            "{last}\nseed {seed} failed:\n  {failures}\nAgain: scripts/simulate --seeds 1 --first-seed {seed}{plant} --aloud"
+            "{last}\nseed {seed} failed:\n  {failures}\nAgain: scripts/simulate --seeds 1 --first-seed {seed}{plant}{point} --aloud"
         )
     }
 }
 
 /// Runs one seed.
 pub fn run(options: &Options) -> Report {
+    on_a_clock(options, async |folder| World::new(options, &folder).run().await)
+}
+
+/// Runs something in a folder of its own, on a clock that only waiting moves.
+pub(crate) fn on_a_clock<T>(options: &Options, what: impl AsyncFnOnce(PathBuf) -> T) -> T {
     gangway_faulty_disk::install();
     fastrand::seed(options.seed);
     assert!(gangway_plants::plant(options.plant), "this program has no bugs to plant");
@@ -116,19 +130,10 @@ pub fn run(options: &Options) -> Report {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     let folder = folder();
     // Within the runtime from the first moment on: outside of it the time is the real one.
-    let report = runtime.block_on(async { World::new(options, folder.path()).run().await });
+    let done = runtime.block_on(what(folder.path().to_owned()));
     drop(runtime);
     gangway_plants::plant(None);
-    report
-}
-
-/// What a desk shows that is the same on every desk at any moment.
-fn shown(desk: &Desk) -> Value {
-    let session = |row: &Value| json!([row["barcodeId"], row["status"], row["totalAllowedSeconds"], row["pending"]]);
-    let sessions = desk.shows(&["activeSessions"]);
-    let mut sessions: Vec<Value> = sessions.as_array().into_iter().flatten().map(session).collect();
-    sessions.sort_by_key(Value::to_string);
-    json!({ "products": desk.shows(&["products"]), "sessions": sessions, "transactions": desk.shows(&["transactions"]) })
+    done
 }
 
 /// In memory, if the machine has such a place: what is durable is for the disks of the run to say.
@@ -138,7 +143,7 @@ fn folder() -> TempDir {
     made.expect("a folder")
 }
 
-struct World {
+pub(crate) struct World {
     seed: u64,
     plant: Option<Plant>,
     folder: PathBuf,
@@ -150,12 +155,15 @@ struct World {
     ledger: Ledger,
     counts: Arc<Counts>,
     others: BTreeSet<String>,
+    /// The log as far as it was read before the venue closed for long.
+    read: Vec<Value>,
+    closed: Option<Closed>,
     offline_ms: u64,
     state_hashes: u64,
 }
 
 impl World {
-    fn new(options: &Options, folder: &Path) -> Self {
+    pub(crate) fn new(options: &Options, folder: &Path) -> Self {
         let seed = options.seed;
         let plan = options.plan.clone().unwrap_or_else(|| Plan::of(&Dice::of(seed, "plan")));
         let trace = Trace::new(options.aloud);
@@ -201,38 +209,99 @@ impl World {
             ledger,
             counts: Arc::default(),
             others: BTreeSet::new(),
+            read: Vec::new(),
+            closed: None,
             offline_ms: 0,
             state_hashes: 0,
         }
     }
 
     async fn run(mut self) -> Report {
+        self.open().await;
+        self.day("", self.plan.chaos).await;
+        if self.plan.closes {
+            self.close_for_long().await;
+            self.day(" again", AFTER_HOLIDAYS).await;
+        }
+        self.end().await
+    }
+
+    /// The venue is there, and furnished.
+    pub(crate) async fn open(&mut self) {
         let dice = Dice::of(self.seed, "world");
         chaos::serve(&self.servers.own, &dice).await;
         if let Some(other) = &self.servers.other {
             chaos::serve(other, &dice).await;
         }
         self.furnish(&dice).await;
+    }
+
+    /// Things go wrong.
+    async fn day(&mut self, which: &str, how_long: Duration) {
         let over = Arc::new(AtomicBool::new(false));
         let chaos = Chaos { plan: self.plan.clone(), counts: self.counts.clone(), over: over.clone() };
-        let going = self.go_wrong(&chaos);
-        self.watch(self.plan.chaos).await;
+        let going = self.go_wrong(which, &chaos);
+        self.watch(how_long).await;
         self.trace.say("world", "it is over");
         over.store(true, Relaxed);
-        self.desks.iter().for_each(|desk| desk.link().heal());
+        // Before holidays links may stay as they are, so that desks miss something.
+        let is_last = !self.plan.closes || self.closed.is_some();
+        if is_last {
+            self.heal();
+        }
         for task in going {
             if let Err(error) = task.await {
-                self.trace.fail("world", format_args!("a part of the run broke: {error}"));
+                self.trace.fail("world", Check::Runs, format_args!("a part of the run broke: {error}"));
             }
         }
+        if is_last {
+            self.heal();
+        }
+    }
+
+    /// The desks.
+    pub(crate) fn desks(&self) -> &[Desk] {
+        &self.desks
+    }
+
+    /// The venue's server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.servers.own
+    }
+
+    /// What was tapped.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What is counted.
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
+    /// Something that must not happen.
+    pub(crate) fn fail(&self, check: Check, what: impl std::fmt::Display) {
+        self.trace.fail("world", check, what);
+    }
+
+    /// Where an older copy of the server's folder may be kept.
+    pub(crate) fn copy(&self) -> PathBuf {
+        self.folder.join("copy")
+    }
+
+    fn heal(&self) {
         self.desks.iter().for_each(|desk| desk.link().heal());
+    }
+
+    /// All must be equal soon, and nothing wrong.
+    pub(crate) async fn end(mut self) -> Report {
         let converged = self.converge().await;
         let facts = self.facts().await;
         if !converged {
             self.not_converged();
         }
-        for wrong in oracle::judge(&facts) {
-            self.trace.fail("oracle", wrong);
+        for Failure { check, what } in oracle::judge(&facts) {
+            self.trace.fail("oracle", check, what);
         }
         self.report(&facts)
     }
@@ -265,14 +334,17 @@ impl World {
         assert!(accepted, "the venue can be furnished: {answer}");
     }
 
-    fn go_wrong(&self, chaos: &Chaos) -> Vec<JoinHandle<()>> {
-        let dice = |part: &str| Dice::of(self.seed, part);
-        let copy = self.folder.join("copy");
+    fn go_wrong(&self, which: &str, chaos: &Chaos) -> Vec<JoinHandle<()>> {
+        let dice = |part: &str| Dice::of(self.seed, &format!("{part}{which}"));
+        let writes_off = self.plan.strict || self.plan.settings;
+        let devices = self.desks.iter().filter(|_| writes_off).map(Desk::device).collect();
+        let manages = Manages { devices, settings: self.plan.settings };
+        let copy = self.copy();
         let mut tasks =
             vec![tokio::spawn(chaos::server(self.servers.own.clone(), chaos.clone(), copy, dice("server day")))];
         for desk in &self.desks {
             let name = desk.machine().name();
-            let person = Person::new(dice(&format!("{name} person")), self.time);
+            let person = Person::new(dice(&format!("{name} person")), self.time, manages.clone());
             tasks.push(tokio::spawn(chaos::desk(desk.clone(), person, chaos.clone(), dice(&format!("{name} day")))));
             tasks.push(tokio::spawn(chaos::link(desk.clone(), chaos.clone(), dice(&format!("{name} weather")))));
         }
@@ -303,11 +375,15 @@ impl World {
         // A log that is an older copy is another one, and that is how a desk may find it out.
         if !self.is_restored() && (status["hashMismatches"] != 0 || !status["differs"].is_null()) {
             let (count, differs) = (&status["hashMismatches"], &status["differs"]);
-            self.trace.fail(desk.machine().name(), format_args!("{count} hashes were not equal: {differs}"));
+            self.trace.fail(
+                desk.machine().name(),
+                Check::Hashes,
+                format_args!("{count} hashes were not equal: {differs}"),
+            );
         }
         if !self.plan.midnight && !self.is_restored() && !desk.has_lost_rows() {
-            for wrong in screen::wrong(desk, taps) {
-                self.trace.fail(desk.machine().name(), wrong);
+            for wrong in screen::wrong(desk, taps, self.closed.as_ref().map_or(0, |closed| closed.at_ms)) {
+                self.trace.fail(desk.machine().name(), Check::Screen, wrong);
             }
         }
     }
@@ -361,80 +437,11 @@ impl World {
             if let Some(fields) = short.as_object_mut() {
                 fields.remove("metrics");
             }
-            self.trace.fail(desk.machine().name(), format_args!("not equal after {CONVERGENCE:?}: {short}"));
-        }
-    }
-
-    async fn get(&self, target: &str) -> Option<(u16, String)> {
-        let reply = self.servers.own.ask(Ask::get(target, None)).await.ok()?;
-        Some((reply.status, String::from_utf8(reply.body.to_vec()).ok()?))
-    }
-
-    async fn snapshot(&self) -> Option<(Value, Rows)> {
-        let (_, text) = self.get("/api/sync/snapshot").await.filter(|(status, _)| *status == 200)?;
-        let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let header = lines.next()?;
-        let mut rows = Rows::new();
-        for mut line in lines {
-            let text = |name: &str| line[name].as_str().map(str::to_owned);
-            if let (Some(collection), Some(id)) = (text("collection"), text("id")) {
-                rows.insert((collection, id), line["row"].take());
-            }
-        }
-        Some((header, rows))
-    }
-
-    async fn log(&self) -> Vec<Value> {
-        let mut log = Vec::new();
-        let mut after = 0;
-        loop {
-            let page = self.get(&format!("/api/sync/events?after={after}&limit=1000")).await;
-            let Some((200, text)) = page else { return log };
-            let mut page: Value = serde_json::from_str(&text).unwrap_or_default();
-            let Value::Array(events) = page["events"].take() else { return log };
-            let through = page["through"].as_u64().unwrap_or(after);
-            if through <= after {
-                return log;
-            }
-            after = through;
-            log.extend(events);
-        }
-    }
-
-    async fn facts(&self) -> Facts {
-        let (header, rows) = self.snapshot().await.unwrap_or_default();
-        let taps = self.ledger.taps();
-        let mut outcomes = BTreeMap::new();
-        for id in taps.iter().map(|tap| &tap.id).chain(&self.others) {
-            let got = self.get(&format!("/api/commands/{id}")).await;
-            if let Some((200, text)) = got {
-                outcomes.insert(id.clone(), serde_json::from_str(&text).unwrap_or_default());
-            }
-        }
-        let desks = self.desks.iter().map(|desk| {
-            let rows = desk.rows().unwrap_or_default().into_iter();
-            let fates = taps.iter().filter(|tap| tap.desk == desk.index());
-            DeskFacts {
-                name: desk.machine().name().to_owned(),
-                status: desk.status().and_then(|status| serde_json::to_value(status).ok()).unwrap_or_default(),
-                rows: rows.map(|(place, row)| (place, serde_json::from_str(&row).unwrap_or_default())).collect(),
-                shown: shown(desk),
-                fates: fates.filter_map(|tap| Some((tap.id.clone(), desk.fate(&tap.id)?))).collect(),
-            }
-        });
-        let desks = desks.collect();
-        let log = self.log().await;
-        Facts {
-            log,
-            header,
-            rows,
-            outcomes,
-            others: self.others.clone(),
-            desks,
-            taps,
-            is_restored: self.is_restored(),
-            is_strict: self.plan.strict,
-            places: self.plan.places,
+            self.trace.fail(
+                desk.machine().name(),
+                Check::Converges,
+                format_args!("not equal after {CONVERGENCE:?}: {short}"),
+            );
         }
     }
 
@@ -445,6 +452,7 @@ impl World {
         Report {
             seed: self.seed,
             plant: self.plant,
+            point: None,
             commands: facts.desks.iter().map(|desk| desk.fates.len() as u64).sum(),
             events: facts.log.len() as u64,
             crashes: self.counts.crashes.load(Relaxed),
