@@ -39,7 +39,8 @@ pub(super) fn enter(draft: &mut Draft) -> Result<Option<Change>, Rejection> {
         draft.flag(Flag::PlaceLost);
     } else if let Some(reason) = &context.force {
         draft.flag(Flag::Forced { reason: reason.clone() });
-    } else if context.happened || context.late && policy == CapacityPolicy::Advisory {
+    } else if context.happened || (covered || context.late) && policy == CapacityPolicy::Advisory {
+        // Covered: its desk said GO while the policy was strict.
         draft.flag(Flag::OverCapacity);
     } else {
         return Err(Rejection::VenueFull { max, lent });

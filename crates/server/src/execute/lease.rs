@@ -108,7 +108,7 @@ impl Leases {
             }
         };
         let plan = match venue.settings().capacity_policy {
-            CapacityPolicy::Advisory => Plan::default(),
+            CapacityPolicy::Advisory => Plan::of_spent(&venue, call),
             CapacityPolicy::Strict => {
                 let desk = self.desks.get(&call.device).cloned().unwrap_or_default();
                 let mut plan = Plan { leaving: desk.leaving, ..Plan::default() };
@@ -168,6 +168,13 @@ struct Plan {
 }
 
 impl Plan {
+    /// Nothing is lent any more. What was spent while it was stays until its play comes: the policy may be strict again by
+    /// then.
+    fn of_spent(venue: &Venue, call: &LeaseCall) -> Self {
+        let own = venue.places().filter(|place| place.device_id == call.device && call.spent.contains(&place.id));
+        Self { lent: own.map(|place| place.id.clone()).collect(), ..Self::default() }
+    }
+
     /// Of the places that are its own: which it may fill, which leave, and which have left.
     fn keep(&mut self, venue: &Venue, call: &LeaseCall, turn: u64, seen: u64) {
         let mut own: Vec<&PlaceRow> = venue.places().filter(|place| place.device_id == call.device).collect();

@@ -123,6 +123,26 @@ fn a_covered_play_spends_its_place_and_is_let_in_however_full_it_is() {
 }
 
 #[test]
+fn a_place_that_is_spent_stays_lent_until_its_play_comes_whatever_the_policy_is_by_then() {
+    let venue = strict(2);
+    let mut desk = Holder::new(&venue, "d-1");
+    assert_eq!(desk.calls(), 2);
+    let place = desk.held.pop_first().expect("a place");
+    desk.spent.insert(place.clone());
+    let policy = |policy: &str| venue.call("PUT", "/api/system/settings", &json!({ "capacityPolicy": policy }));
+    assert_eq!(policy("advisory").status, 200);
+    assert_eq!(desk.calls(), 0, "nothing is lent any more");
+    assert_eq!(venue.rows("places").len(), 1, "but what was spent is");
+    assert_eq!(policy("strict").status, 200);
+    let mut other = Holder::new(&venue, "d-2");
+    while other.calls() == 0 {}
+    let play = json!({ "type": "session.play", "barcodeId": "B-0", "placeId": place });
+    let result = desk.desk.send(play);
+    assert_eq!((&result["outcome"], result["flags"].clone()), (&json!("accepted"), json!([])), "{result}");
+    adds_up(&venue, 2);
+}
+
+#[test]
 fn a_play_without_a_place_gets_one_back_from_a_desk_that_hears() {
     let venue = strict(2);
     let mut desk = Holder::new(&venue, "d-1");

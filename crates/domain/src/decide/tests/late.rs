@@ -191,6 +191,20 @@ fn a_written_off_place_is_free_for_others_and_its_late_play_is_believed() {
 }
 
 #[test]
+fn a_go_on_a_place_of_its_own_holds_when_the_policy_is_another_by_then() {
+    let mut bench = full("strict");
+    bench.settings(0, r#"{"maxOccupancy":2}"#).expect("changed");
+    bench.lend("d", &["p"]);
+    bench.settings(1, r#"{"capacityPolicy":"advisory"}"#).expect("changed");
+    bench.gate(2, "play", "B").expect("there is room");
+    bench.sell(2, "C", "Hour", 1);
+    let in_time = |context| Context { place: Some(PlaceId::from("p")), late: false, ..context };
+    let decision = bench.late_with(3, &verb("play", "C"), in_time).expect("accepted");
+    assert_eq!(decision.flags, [Flag::OverCapacity], "the child is inside");
+    assert_eq!(bench.venue.places().count(), 0);
+}
+
+#[test]
 fn the_youngest_of_its_desks_places_stands_in_for_one_of_another_log() {
     let of_other_log = |context| Context { place: Some(PlaceId::from("lost")), other_log: true, ..context };
     let mut bench = full("strict");
