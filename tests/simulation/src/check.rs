@@ -79,7 +79,9 @@ pub fn finds(plant: Plant) -> &'static [Check] {
         Plant::HidesTheNo => &[Check::HeardOf],
         Plant::ForgetsOutcomes => &[Check::CountsOnce],
         Plant::HashDrifts | Plant::ForgetsTheCursor | Plant::AppliesTwice | Plant::IgnoresGaps => &[Check::Hashes],
-        Plant::SettlesEarly | Plant::ShowsTwice => &[Check::Screen],
+        Plant::SettlesEarly => &[Check::Screen],
+        // Once all is sent, desks don't show the same.
+        Plant::ShowsTwice => &[Check::AllEqual],
         Plant::AnswersBeforeTheDisk | Plant::ForgetsTheOutbox => &[Check::NothingLost],
         Plant::SendsAnyOrder => &[Check::Order],
         Plant::NewIdOnRetry => &[Check::CountsOnce],

@@ -165,6 +165,13 @@ impl Server {
         self.0.machine.is_alive() && self.node().is_some()
     }
 
+    /// Which log it emits, if it is up.
+    pub fn epoch(&self) -> Option<String> {
+        let node = self.node();
+        let node = node.as_ref().filter(|_| self.0.machine.is_alive())?;
+        Some(node.shared.emitted.borrow().epoch.0.clone())
+    }
+
     /// Every emission fails this often.
     pub fn emission_fails(&self, often: f64) {
         *self.0.emission.lock().unwrap_or_else(PoisonError::into_inner) = often;

@@ -96,7 +96,7 @@ impl Scenario {
             Self::Offline => {}
             Self::Drain => {
                 stage.cut(0);
-                for band in 0..6 {
+                for band in 0..4 {
                     stage.sell(0, &format!("B-{band}")).await;
                     stage.play(0, &format!("B-{band}")).await;
                 }
@@ -165,7 +165,7 @@ impl Scenario {
             }
             Self::Restore => stage.restore().await,
         }
-        stage.settles().await;
+        stage.drains().await;
     }
 }
 
@@ -307,6 +307,19 @@ impl Stage {
         self.until("all settle", |stage| stage.world.desks().iter().all(settled)).await;
     }
 
+    /// Waits until all desks are live on the server's log and nothing is pending.
+    async fn drains(&self) {
+        let drained = |desk: &Desk, epoch: &str| {
+            let status = desk.status().filter(|status| status.link == LinkState::Live && status.pending == 0);
+            status.and_then(|status| status.epoch).is_some_and(|of| of == epoch)
+        };
+        self.until("all drain", |stage| {
+            let epoch = stage.world.server().epoch();
+            epoch.is_some_and(|epoch| stage.world.desks().iter().all(|desk| drained(desk, &epoch)))
+        })
+        .await;
+    }
+
     fn cut(&self, desk: usize) {
         self.desk(desk).link().change("is cut", |state| {
             state.refuses = true;
@@ -399,7 +412,8 @@ impl Stage {
     /// Puts the older copy of the server's folder in place.
     async fn restore(&self) {
         let server = self.world.server();
-        let _held = self.switches[self.switches.len() - 1].lock().await;
+        let before = server.epoch();
+        let held = self.switches[self.switches.len() - 1].lock().await;
         server.stop().await;
         if server.machine().death().is_some() {
             server.bury().await;
@@ -407,6 +421,12 @@ impl Stage {
         server.replace_by(&self.world.copy()).expect("the copy");
         self.world.counts().restores.fetch_add(1, Relaxed);
         chaos::serve(server, &self.dice).await;
+        drop(held);
+        self.until("a desk says that it knows more", |stage| {
+            let now = stage.world.server().epoch();
+            now.is_some() && now != before
+        })
+        .await;
     }
 }
 

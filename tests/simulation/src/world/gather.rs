@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::{MORNING_MS, World};
 use crate::{
     chaos,
+    check::Check,
     desk::Desk,
     dice::Dice,
     ledger::Tap,
@@ -130,6 +131,10 @@ impl World {
                 stats: desk.shows(&["dashboardStats"]),
             }
         });
+        let trimmed = self.get("/api/sync/events?after=0").await.is_some_and(|(status, _)| status == 410);
+        if self.closed.is_some() && !trimmed {
+            self.fail(Check::Runs, "the log is not trimmed after a month");
+        }
         let is_one_day = !self.plan.midnight && !self.plan.closes;
         Facts {
             desks: desks.collect(),
