@@ -258,7 +258,7 @@ impl Core {
     /// it is, and nothing of it too old because a battery was empty.
     ///
     /// # Errors
-    /// The outbox can't be written; it is tried again before the next is sent.
+    /// The outbox can't be written: nothing may be sent before it can.
     pub(crate) fn date_anew(&self, outbox: &mut Outbox) -> Result<(), OutboxError> {
         let Some(misdated) = self.view().clock.misdated() else { return Ok(()) };
         let count = outbox.date_anew(misdated)?;

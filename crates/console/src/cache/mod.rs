@@ -1,9 +1,10 @@
 //! `cache.sqlite`: the rows of the sync set as received, and where in the log they stand.
 //!
 //! Everything in it can be had again from the server, so a file that can't be read is set aside and built
-//! anew, and said so. One of an older version is migrated, one of a newer version refused and left as it is. Rows and cursor commit in one transaction; a snapshot is loaded into a table beside
-//! the rows and swapped in at its end. The state hash follows each change and is recomputed from the rows
-//! after the start, so that a cell that somebody changed is found (`sync.md` rules 5 and 9).
+//! anew, and said so. One of an older version is migrated, one of a newer version refused and left as it is. Rows
+//! and cursor commit in one transaction; a snapshot is loaded into a table beside the rows and swapped in at its
+//! end. The state hash follows each change and is recomputed from the rows after the start, so that a cell that
+//! somebody changed is found (`sync.md` rules 5 and 9).
 
 mod difference;
 mod fold;

@@ -236,11 +236,15 @@ async fn after(wait_ms: Option<u64>) {
 /// Sends the commands of a call, and writes down what the server says.
 async fn perform(core: Arc<Core>, Call { id: call, orders }: Call) -> Ended {
     let mut ended = Ended { call, sent: Vec::new(), left_out: Vec::new(), gone: Vec::new(), end: Ok(Vec::new()) };
-    let wanted = orders.clone();
-    let mut commands = match core.outbox_blocking(move |outbox| outbox.unanswered(&wanted)).await {
+    let (desk, wanted) = (core.clone(), orders.clone());
+    let read = core.outbox_blocking(move |outbox| {
+        desk.date_anew(outbox)?;
+        outbox.unanswered(&wanted)
+    });
+    let mut commands = match read.await {
         Ok(commands) => commands,
         Err(error) => {
-            tracing::error!(%error, "the outbox can't be read");
+            tracing::error!(%error, "the outbox can't be read, or what it holds not be dated anew");
             ended.end = Err(Failure::NotNow);
             return ended;
         }

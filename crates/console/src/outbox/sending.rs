@@ -82,14 +82,14 @@ impl Outbox {
     /// # Errors
     /// The file can't be written; nothing is changed then.
     pub fn date_anew(&mut self, misdated: Misdated) -> Result<usize, OutboxError> {
-        let Misdated { by_ms, before } = misdated;
+        let Misdated { by_ms, until } = misdated;
         let transaction = self.connection.transaction()?;
         let found: Vec<(i64, String, i64, i64)> = transaction
             .prepare(
                 "SELECT number, occurred_at, tapped_at, stored_at FROM commands
-                 WHERE number > ?1 AND state = 'pending' AND sent_at IS NULL AND tapped_at < ?2",
+                 WHERE number > ?1 AND state = 'pending' AND sent_at IS NULL AND tapped_at <= ?2",
             )?
-            .query_map(params![self.last_of_before, before.0], |row| {
+            .query_map(params![self.last_of_before, until.0], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?
             .collect::<Result<_, _>>()?;
@@ -97,7 +97,7 @@ impl Outbox {
             let (tapped, later) = (VenueTime(*tapped_at), VenueTime(*tapped_at).plus(by_ms));
             let occurred_at = if *said == tapped.to_iso() { later.to_iso() } else { said.clone() };
             // One that was on its way to the disk when the server was heard was stored by the right time.
-            let stored_at = later.0.max(if *stored_at < before.0 { stored_at + by_ms } else { *stored_at });
+            let stored_at = later.0.max(if *stored_at <= until.0 { stored_at + by_ms } else { *stored_at });
             transaction
                 .prepare_cached(
                     "UPDATE commands SET occurred_at = ?2, tapped_at = ?3, stored_at = ?4 WHERE number = ?1",

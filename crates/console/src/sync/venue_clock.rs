@@ -48,8 +48,8 @@ pub struct VenueClock {
 pub struct Misdated {
     /// How much later they were.
     pub by_ms: Millis,
-    /// They are before this one; those that are not were named since.
-    pub before: VenueTime,
+    /// They are not after this one; those that are were named since.
+    pub until: VenueTime,
 }
 
 impl VenueClock {
@@ -171,11 +171,11 @@ impl VenueClock {
         if self.uncertainty_ms.is_some_and(|known| known < half_ms) {
             return;
         }
-        let before = self.at(came_ms);
+        let until = self.at(came_ms);
         let offset_ms = server.since(self.desk_at(asked_ms + half_ms));
         let by_ms = offset_ms.saturating_sub(self.offset_ms);
         if std::mem::take(&mut self.is_guessed) && by_ms > STEP_MS {
-            self.misdated = Some(Misdated { by_ms, before });
+            self.misdated = Some(Misdated { by_ms, until });
         }
         self.offset_ms = offset_ms;
         self.uncertainty_ms = Some(half_ms);
@@ -288,7 +288,7 @@ mod tests {
         clock.not_before(VenueTime(9_000_000), 500);
         assert_eq!(clock.misdated(), None, "nobody knows yet");
         clock.answered(VenueTime(50_000_020), 1_500, 1_540);
-        assert_eq!(clock.misdated(), Some(Misdated { by_ms: 40_999_000, before: VenueTime(9_001_040) }));
+        assert_eq!(clock.misdated(), Some(Misdated { by_ms: 40_999_000, until: VenueTime(9_001_040) }));
         clock.dated_anew();
         clock.ask_anew();
         clock.answered(VenueTime(90_000_000), 2_500, 2_500);

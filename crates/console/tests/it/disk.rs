@@ -1,5 +1,5 @@
-//! A disk that is full, fails, can't be written to or is slow: what is said to be saved is, what can't be is refused in words, and nothing
-//! starts over with less than there was.
+//! A disk that is full, fails, can't be written to or is slow: what is said to be saved is, what can't be is refused
+//! in words, and nothing starts over with less than there was.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::support::{
     Desk, FakeVenue,
-    desk::{key, open_in, open_named},
+    desk::{TestClock, key, open_in, open_named, open_with_clock},
     until,
     venue::{checkin, session},
 };
@@ -249,6 +249,33 @@ async fn while_the_disk_can_only_be_read_taps_are_refused_screens_go_on_and_noth
     desk.settle(&checkin("B-2", &hour)).await;
     assert_eq!(desk.data(&["syncStatus"])["problem"], json!(null));
     assert_eq!(venue.state().venue.sessions().count(), 3, "each once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_to_be_dated_anew_is_not_sent_while_the_disk_does_not_take_its_date() {
+    for verdict in EACH {
+        let (venue, hour) = FakeVenue::with_hour();
+        let (desk, disk, trouble) = desk_on_a_disk(&venue).await;
+        venue.set_online(false);
+        let Desk { folder, console } = desk;
+        console.shutdown().await;
+        let later = venue.state().now.plus(40 * 86_400_000);
+        venue.state().now = later;
+        let behind = TestClock::default();
+        behind.set(-20 * 365 * 86_400_000);
+        let console = open_with_clock(folder.path(), &venue, &behind).expect("a console");
+        let desk = Desk { console, folder };
+        let id = desk.execute(&checkin("B-1", &hour)).await.expect("taken").command_id;
+        trouble.with("outbox.sqlite", verdict);
+        venue.set_online(true);
+        desk.until_live().await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(venue.state().bodies, Vec::<String>::new(), "{verdict:?}: it would be too old");
+        trouble.is_over();
+        let fate = desk.console.settled(&id, Duration::from_secs(60)).await.expect("settled");
+        assert_eq!(fate.state, CommandState::Settled, "{verdict:?}: {fate:?}");
+        drop(disk);
+    }
 }
 
 #[tokio::test(start_paused = true)]
