@@ -103,6 +103,29 @@ fn a_disk_that_turns_read_only_acknowledges_nothing_and_the_log_goes_on() {
 }
 
 #[test]
+fn a_first_start_that_dies_at_any_operation_of_the_disk_is_begun_again() {
+    install();
+    for death in 1.. {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut count = 0;
+        let disk = Disk::new(folder.path(), move |_, _| {
+            count += 1;
+            if count == death { Verdict::Dead } else { Verdict::Done }
+        });
+        let path = folder.path().join(FILE);
+        let whole = SqliteStore::open(&path, founding).map(drop).is_ok() && disk.operations() < death;
+        disk.lose_unsynced(&mut || death % 2 == 0).expect("the files can be changed");
+        disk.revive();
+        let again = SqliteStore::open(&path, founding).map(drop);
+        assert!(again.is_ok(), "died at {death}: {again:?}");
+        if whole {
+            assert!(death > 10, "there were operations to die at");
+            return;
+        }
+    }
+}
+
+#[test]
 fn a_start_on_a_read_only_disk_is_refused_in_a_sentence_and_changes_nothing() {
     install();
     let folder = tempfile::tempdir().expect("a folder");

@@ -70,13 +70,18 @@ impl SqliteStore {
             return Err(StoreError::Unusable(format!("The venue {} can't be written to.", path.display())));
         }
         if path.metadata().is_ok_and(|file| file.len() > 0) {
-            // What is not ours, or not for us, is found by a connection that can change nothing.
-            content(&open_to_read(path)?, path)?;
+            // What is not ours, or not for us, is found by a connection that can change nothing. What such a one can't
+            // read, as after a first start that was killed, is mended below.
+            let seen = open_to_read(path).and_then(|connection| content(&connection, path));
+            if let Err(refused @ (StoreError::Newer(_) | StoreError::Unusable(_))) = seen {
+                return Err(refused);
+            }
         }
         configure(&connection)?;
         content(&connection, path)?;
-        embedded::migrations::runner().run(&mut connection)?;
+        // First, so that a first start that is killed between two tables is known as ours by the next.
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        embedded::migrations::runner().run(&mut connection)?;
         connection.pragma_update(None, "user_version", version())?;
         let store = Self { connection, path: path.to_owned() };
         store.take_over(found)?;
