@@ -480,7 +480,12 @@ fn told(outcome: Option<&Value>, events: &[&Value]) -> bool {
 /// Whether an event is a desk's word about its clock and nothing else.
 fn is_of_a_clock(event: &Value) -> bool {
     let changes = event["changes"].as_array().map(Vec::as_slice);
-    let kind = |change: &Value| change["row"]["kind"] == "clockStep" && change["row"]["deviceId"].is_string();
+    let kind = |change: &Value| {
+        let row = &change["row"];
+        // It may have come too late to be believed.
+        let is_raised = row["kind"] == "clockStep" || row["command"]["type"] == "attention.raise";
+        is_raised && row["deviceId"].is_string()
+    };
     matches!(changes, Some([change]) if change["collection"] == "attention" && kind(change))
 }
 
