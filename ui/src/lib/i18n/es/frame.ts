@@ -102,7 +102,7 @@ export const frame: typeof source = {
     not_playing: "Esta pulsera no está dentro.",
     venue_full: "El parque está completo. Espera a que quede sitio.",
     venue_full_lent: "Las plazas libres están reservadas a otros puestos. Espera a que quede una.",
-    too_old: "Tiene más de 30 días. Ya no se ejecuta.",
+    too_old: "Tiene más de 30 días. Ya no se puede saber si se hizo entonces; ahora no se hace.",
     unknown_entry: "Alguien ya lo ha resuelto.",
     unknown_band: "Esta pulsera aún no tiene tiempo. Que pase por caja.",
     unknown_product: "Un producto de esta venta ya no se vende. Quítalo y prueba otra vez.",
