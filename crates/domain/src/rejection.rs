@@ -62,7 +62,9 @@ pub enum Rejection {
         reason: String,
     },
     /// It is older than outcomes are kept, so nobody can say whether it was done before (`sync.md` rule 16).
-    #[error("This is older than 30 days, so nobody can say any more whether it was done then. It is not done now; look whether it still matters.")]
+    #[error(
+        "This is older than 30 days, so nobody can say any more whether it was done then. It is not done now; look whether it still matters."
+    )]
     TooOld,
     /// Its device has no right to it.
     #[error("This device may not do that. Somebody with the right to it has to.")]

@@ -100,7 +100,8 @@ export const frame = {
     not_playing: "This band is not inside.",
     venue_full: "The park is full. Wait for a free place.",
     venue_full_lent: "The free places are kept for other desks. Wait for one.",
-    too_old: "This is more than 30 days old. Whether it was done then can't be told any more; it is not done now.",
+    too_old:
+      "This is more than 30 days old. Whether it was done then can't be told any more; it is not done now.",
     unknown_entry: "Somebody has settled this already.",
     unknown_band: "This band has no time yet. Send to the desk.",
     unknown_product: "A product in this sale is no longer sold. Take it out and try again.",
