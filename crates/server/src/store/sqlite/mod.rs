@@ -81,7 +81,8 @@ impl SqliteStore {
         content(&connection, path)?;
         // First, so that a first start that is killed between two tables is known as ours by the next.
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        embedded::migrations::runner().run(&mut connection)?;
+        // In one piece: a kill between a migration and the note that it was done would have it run twice.
+        embedded::migrations::runner().set_grouped(true).run(&mut connection)?;
         connection.pragma_update(None, "user_version", version())?;
         let store = Self { connection, path: path.to_owned() };
         store.take_over(found)?;
