@@ -9,7 +9,7 @@ const PRODUCTS: Record<string, { name: string; timeValueSeconds: number | null }
   water: { name: "Water", timeValueSeconds: null },
 };
 const NAMES: Names = {
-  product: (id) => PRODUCTS[String(id)],
+  product: (id) => (typeof id === "string" ? PRODUCTS[id] : undefined),
   line: (id) =>
     id === "line-1"
       ? { quantity: 2, product: { name: "Water" }, playerSession: { barcodeId: "B-104" } }
